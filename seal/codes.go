@@ -1,0 +1,140 @@
+package seal
+
+import (
+	"errors"
+	"fmt"
+)
+
+// Code is a result code of MIS §23, or, at -33900 and below, one of our own.
+type Code int
+
+// The codes of MIS §23.
+const (
+	CodeManifestNotFound           Code = -33001
+	CodeManifestParse              Code = -33002
+	CodeManifestVersionUnsupported Code = -33003
+	CodeSignatureInvalid           Code = -33010
+	CodeSignatureKeyNotFound       Code = -33011
+	CodeSignatureKeyRevoked        Code = -33012
+	CodeSignatureExpired           Code = -33013
+	CodeInterfaceMismatch          Code = -33020
+	CodeDescriptionChanged         Code = -33021
+	CodeSchemaChanged              Code = -33022
+	CodeAnnotationsChanged         Code = -33023
+	CodeUnknownTool                Code = -33024
+	CodeArtifactMismatch           Code = -33030
+	CodeArtifactUnverifiable       Code = -33031
+	CodeChainBroken                Code = -33040
+	CodeChainAbsent                Code = -33041
+	CodeLevelClaimedNotMet         Code = -33050
+	CodeManifestFetchFailed        Code = -33060
+)
+
+// Codes of our own, for what MIS §23 has no code for.
+const (
+	// CodeInterfaceExtension: the tool has annotations that the manifest does
+	// not cover (MIS §9.5 names the advisory and gives it no code).
+	CodeInterfaceExtension Code = -33901
+	// CodeVersionMismatch: the manifest is for another server version (MIS §9.5).
+	CodeVersionMismatch Code = -33902
+	// CodeMissingTool: a sealed tool that the server does not list (decision 16).
+	CodeMissingTool Code = -33903
+	// CodeIdentityNotExpected: nobody said whose manifest this should be
+	// (decision 12).
+	CodeIdentityNotExpected Code = -33904
+	// CodeIdentityMismatch: it is validly signed, but not by whom was expected.
+	CodeIdentityMismatch Code = -33905
+	// CodeAttestationUnbound: an attestation without a signed statement
+	// (decision 10c).
+	CodeAttestationUnbound Code = -33906
+	// CodeUnknownMember: the manifest has members that MIS does not know.
+	CodeUnknownMember Code = -33907
+	// CodeManifestExpired: expires_at has passed; MIS §8.2 says it should be
+	// fetched again.
+	CodeManifestExpired Code = -33908
+	// CodeInterfaceUnreadable: what the server sent is no tool list by decision 7.
+	CodeInterfaceUnreadable Code = -33909
+	// CodeServerMismatch: the server calls itself by another name.
+	CodeServerMismatch Code = -33910
+	// CodeNotObserved: no live server was there to compare with.
+	CodeNotObserved Code = -33911
+	// CodeSurfaceNotTied: the server that ran was not the artifact (decision 19).
+	CodeSurfaceNotTied Code = -33912
+	// CodeServerUnavailable: the server did not answer or died.
+	CodeServerUnavailable Code = -33913
+	// CodeArtifactUnknown: a file was given that the manifest does not name.
+	CodeArtifactUnknown Code = -33914
+	// CodeIssuedInFuture: issued_at lies ahead of the clock.
+	CodeIssuedInFuture Code = -33915
+	// CodeNotCounted: an attestation by a key that holds no such role.
+	CodeNotCounted Code = -33916
+)
+
+var codeNames = map[Code]string{
+	CodeManifestNotFound:           "MANIFEST_NOT_FOUND",
+	CodeManifestParse:              "MANIFEST_PARSE_ERROR",
+	CodeManifestVersionUnsupported: "MANIFEST_VERSION_UNSUPPORTED",
+	CodeSignatureInvalid:           "SIGNATURE_INVALID",
+	CodeSignatureKeyNotFound:       "SIGNATURE_KEY_NOT_FOUND",
+	CodeSignatureKeyRevoked:        "SIGNATURE_KEY_REVOKED",
+	CodeSignatureExpired:           "SIGNATURE_EXPIRED",
+	CodeInterfaceMismatch:          "INTERFACE_MISMATCH",
+	CodeDescriptionChanged:         "INTERFACE_DESCRIPTION_CHANGED",
+	CodeSchemaChanged:              "INTERFACE_SCHEMA_CHANGED",
+	CodeAnnotationsChanged:         "INTERFACE_ANNOTATIONS_CHANGED",
+	CodeUnknownTool:                "INTERFACE_UNKNOWN_TOOL",
+	CodeArtifactMismatch:           "ARTIFACT_MISMATCH",
+	CodeArtifactUnverifiable:       "ARTIFACT_UNVERIFIABLE",
+	CodeChainBroken:                "CHAIN_BROKEN",
+	CodeChainAbsent:                "CHAIN_ABSENT",
+	CodeLevelClaimedNotMet:         "LEVEL_CLAIMED_NOT_MET",
+	CodeManifestFetchFailed:        "MANIFEST_FETCH_FAILED",
+
+	CodeInterfaceExtension:  "INTERFACE_EXTENSION",
+	CodeVersionMismatch:     "VERSION_MISMATCH",
+	CodeMissingTool:         "MISSING_TOOL",
+	CodeIdentityNotExpected: "IDENTITY_NOT_EXPECTED",
+	CodeIdentityMismatch:    "IDENTITY_MISMATCH",
+	CodeAttestationUnbound:  "ATTESTATION_UNBOUND",
+	CodeUnknownMember:       "UNKNOWN_MEMBER",
+	CodeManifestExpired:     "MANIFEST_EXPIRED",
+	CodeInterfaceUnreadable: "INTERFACE_UNREADABLE",
+	CodeServerMismatch:      "SERVER_MISMATCH",
+	CodeNotObserved:         "NOT_OBSERVED",
+	CodeSurfaceNotTied:      "SURFACE_NOT_TIED",
+	CodeServerUnavailable:   "SERVER_UNAVAILABLE",
+	CodeArtifactUnknown:     "ARTIFACT_UNKNOWN",
+	CodeIssuedInFuture:      "ISSUED_IN_FUTURE",
+	CodeNotCounted:          "ATTESTATION_NOT_COUNTED",
+}
+
+// Name is the code's name in MIS §23, or ours.
+func (c Code) Name() string {
+	if n, ok := codeNames[c]; ok {
+		return n
+	}
+	return fmt.Sprintf("CODE_%d", int(c))
+}
+
+// Error is something wrong with a manifest or an attestation, by its code.
+type Error struct {
+	Code Code
+	Err  error
+}
+
+func (e *Error) Error() string { return fmt.Sprintf("%s: %v", e.Code.Name(), e.Err) }
+
+func (e *Error) Unwrap() error { return e.Err }
+
+func failf(c Code, format string, args ...any) *Error {
+	return &Error{Code: c, Err: fmt.Errorf(format, args...)}
+}
+
+// CodeOf returns the code that err carries, or fallback.
+func CodeOf(err error, fallback Code) Code {
+	var e *Error
+	if errors.As(err, &e) {
+		return e.Code
+	}
+	return fallback
+}

@@ -1,0 +1,249 @@
+package seal
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// An Authenticator knows keys or certificates, and which role each may hold.
+type Authenticator interface {
+	// Authenticate checks that s.Sig is a signature of message by somebody it
+	// knows, and returns who, with the statement that the same key signed. It
+	// fails with [CodeSignatureKeyNotFound], [CodeSignatureKeyRevoked] or
+	// [CodeSignatureInvalid].
+	Authenticate(ctx context.Context, s Signature, message []byte) (Authenticated, error)
+}
+
+// Authenticated is what an [Authenticator] found out about a signature.
+type Authenticated struct {
+	// KeyID names the key that verified the signature.
+	KeyID string
+	// Roles are the roles that the verifier's trust gives this key.
+	Roles []Role
+	// Statement is the verified statement of decision 10b; nil where the
+	// signature has none.
+	Statement []byte
+}
+
+// Keys is an [Authenticator] over public keys that all hold the same roles. A
+// keyid is compared exactly; it finds a key and proves nothing.
+type Keys struct {
+	Public []PublicKey
+	Roles  []Role
+}
+
+// Authenticate implements [Authenticator].
+func (k Keys) Authenticate(_ context.Context, s Signature, message []byte) (Authenticated, error) {
+	for _, key := range k.Public {
+		if key.KeyID != s.KeyID {
+			continue
+		}
+		if err := key.Verify(message, s.Sig); err != nil {
+			return Authenticated{}, failf(CodeSignatureInvalid, "keyid %.100q: %w", s.KeyID, err)
+		}
+		a := Authenticated{KeyID: key.KeyID, Roles: k.Roles}
+		raw, err := StatementOf(s)
+		if err == nil && raw != nil {
+			a.Statement, err = openStatement(raw, s.KeyID, key)
+		}
+		if err != nil {
+			return Authenticated{}, failf(CodeSignatureInvalid, "keyid %.100q: %w", s.KeyID, err)
+		}
+		return a, nil
+	}
+	return Authenticated{}, failf(CodeSignatureKeyNotFound, "keyid %.100q is none of the %d keys given", s.KeyID, len(k.Public))
+}
+
+// An Attestation is one signature that holds.
+type Attestation struct {
+	Index int // in signatures[]
+	KeyID string
+	Role  Role
+	Type  string
+	// Bound says that a statement under the same key carries these facts. An
+	// unbound attestation has no time, no expiry and no statement.
+	Bound     bool
+	Time      *Timestamp
+	ExpiresAt *Timestamp
+	Statement *Statement
+}
+
+// A Rejection is one signature that does not count, and why.
+type Rejection struct {
+	Index int
+	KeyID string
+	// Role is the label that the signature carries: a claim.
+	Role Role
+	Err  *Error
+}
+
+// Opened is an envelope that a publisher known to the authenticator signed.
+type Opened struct {
+	Manifest *Manifest
+	// Payload is the bytes that were verified, and that Manifest was read from.
+	Payload      []byte
+	Attestations []Attestation
+	Rejections   []Rejection
+}
+
+// OpenOptions are the verifier's choices.
+type OpenOptions struct {
+	// Now is compared with expiries.
+	Now time.Time
+	// AllowUnboundUnsafe counts attestations without a statement in every role
+	// that the key holds, not only as the publisher's manifest_signed.
+	AllowUnboundUnsafe bool
+}
+
+// OpenError says that no publisher's signature holds. Rejections are all of
+// them; the error is the one that says most.
+type OpenError struct {
+	Rejections []Rejection
+	cause      *Error
+}
+
+func (e *OpenError) Error() string { return e.cause.Error() }
+
+func (e *OpenError) Unwrap() error { return e.cause }
+
+// Open verifies every signature of e and, when a publisher's holds, parses the
+// payload (MIS §19.2 steps 2 and 3). The bytes are verified first and read
+// second: an error of the payload is the publisher's own, an error of a
+// signature is anybody's.
+func (e *Envelope) Open(ctx context.Context, keys Authenticator, o OpenOptions) (*Opened, error) {
+	opened := &Opened{Payload: e.Payload}
+	message := PAE(PayloadType, e.Payload)
+	roleOf := map[string]Role{}
+	for i, s := range e.Signatures {
+		a, err := e.attestation(ctx, keys, o, s, message)
+		if err == nil {
+			// No key counts in two roles (decision 10a).
+			if r, ok := roleOf[a.KeyID]; ok && r != a.Role {
+				err = failf(CodeNotCounted, "keyid %.100q attests as %s already, and counts in one role only", a.KeyID, r)
+			} else {
+				roleOf[a.KeyID] = a.Role
+			}
+		}
+		if err != nil {
+			opened.Rejections = append(opened.Rejections, Rejection{Index: i, KeyID: s.KeyID, Role: s.Role, Err: asError(err)})
+			continue
+		}
+		a.Index = i
+		opened.Attestations = append(opened.Attestations, a)
+	}
+	if !opened.Has(RolePublisher, TypeManifestSigned) {
+		return nil, &OpenError{Rejections: opened.Rejections, cause: opened.whyNoPublisher()}
+	}
+	m, err := ParseManifest(e.Payload)
+	if err != nil {
+		return nil, err
+	}
+	opened.Manifest = m
+	return opened, nil
+}
+
+// Has says whether an attestation of that role and type holds.
+func (o *Opened) Has(role Role, attestationType string) bool {
+	for _, a := range o.Attestations {
+		if a.Role == role && a.Type == attestationType {
+			return true
+		}
+	}
+	return false
+}
+
+// whyNoPublisher picks, among the signatures that could have been the
+// publisher's, the reason that says most: a bad signature before an unknown key.
+func (o *Opened) whyNoPublisher() *Error {
+	var best *Error
+	rank := map[Code]int{CodeSignatureInvalid: 4, CodeSignatureKeyRevoked: 5, CodeSignatureExpired: 3, CodeNotCounted: 2, CodeSignatureKeyNotFound: 1}
+	for _, r := range o.Rejections {
+		if r.Role != RolePublisher && r.Role != "" {
+			continue
+		}
+		if best == nil || rank[r.Err.Code] > rank[best.Code] {
+			best = r.Err
+		}
+	}
+	if best == nil {
+		best = failf(CodeSignatureInvalid, "no publisher attested this manifest")
+	}
+	return best
+}
+
+func (e *Envelope) attestation(ctx context.Context, keys Authenticator, o OpenOptions, s Signature, message []byte) (Attestation, error) {
+	auth, err := keys.Authenticate(ctx, s, message)
+	if err != nil {
+		return Attestation{}, err
+	}
+	a := Attestation{KeyID: auth.KeyID, Role: s.Role, Type: s.Type}
+	expires := s.ExpiresAt
+	if auth.Statement != nil {
+		st, err := ParseStatement(auth.Statement, e.Payload)
+		if err != nil {
+			return a, failf(CodeSignatureInvalid, "keyid %.100q: %w", s.KeyID, err)
+		}
+		if err := agree(s, st); err != nil {
+			return a, failf(CodeSignatureInvalid, "keyid %.100q: %w", s.KeyID, err)
+		}
+		a = Attestation{KeyID: auth.KeyID, Role: st.Role, Type: st.Type, Bound: true, Time: &st.Timestamp, ExpiresAt: st.ExpiresAt, Statement: &st}
+	} else if err := unbound(&a, o.AllowUnboundUnsafe); err != nil {
+		return a, err
+	}
+	// An unbound expiry proves nothing, but nobody gains by our ignoring it.
+	if expires != nil && !o.Now.Before(expires.Time) {
+		return a, failf(CodeSignatureExpired, "keyid %.100q: the attestation expired at %s, it is %s", s.KeyID, expires.Format(time.RFC3339), o.Now.UTC().Format(time.RFC3339))
+	}
+	for _, r := range auth.Roles {
+		if r == a.Role {
+			return a, nil
+		}
+	}
+	return a, failf(CodeNotCounted, "keyid %.100q attests as %s, a role that the keys given do not hold", s.KeyID, a.Role)
+}
+
+// unbound applies decision 10c to an attestation without a statement.
+func unbound(a *Attestation, allow bool) error {
+	if a.Role == "" {
+		a.Role = RolePublisher
+	}
+	if a.Type == "" && a.Role == RolePublisher {
+		a.Type = TypeManifestSigned
+	}
+	if a.Role == RolePublisher && a.Type == TypeManifestSigned || allow {
+		return nil
+	}
+	return failf(CodeAttestationUnbound, "keyid %.100q: %s %.80q has no signed statement, so anyone could have relabelled it", a.KeyID, a.Role, a.Type)
+}
+
+// agree compares the labels, which anyone can change, with the statement,
+// which the attestor signed.
+func agree(s Signature, st Statement) error {
+	label := func(t *Timestamp) string {
+		if t == nil {
+			return ""
+		}
+		return t.UTC().Format(time.RFC3339Nano)
+	}
+	for _, l := range []struct{ name, got, want string }{
+		{"role", string(s.Role), string(st.Role)},
+		{"attestation_type", s.Type, st.Type},
+		{"timestamp", label(s.Timestamp), label(&st.Timestamp)},
+		{"expires_at", label(s.ExpiresAt), label(st.ExpiresAt)},
+	} {
+		if l.got != l.want {
+			return fmt.Errorf("label %s: got %.80q, want %.80q as the signed statement says", l.name, l.got, l.want)
+		}
+	}
+	return nil
+}
+
+func asError(err error) *Error {
+	var e *Error
+	if errors.As(err, &e) {
+		return e
+	}
+	return &Error{Code: CodeSignatureInvalid, Err: err}
+}
