@@ -1,0 +1,118 @@
+package seal
+
+import "fmt"
+
+// Evidence is what one run knows about one tool.
+type Evidence struct {
+	// Tool is the manifest's entry, nil when the manifest does not know the tool.
+	Tool *Tool
+	// Attestations are those that hold.
+	Attestations []Attestation
+	// Interface, Artifact, Chain and Provenance say how each check ended.
+	Interface, Artifact, Chain, Provenance Check
+}
+
+// Check is how one check ended.
+type Check int
+
+// A check that was not made proves nothing, and is not a failure either.
+const (
+	NotMade Check = iota
+	Holds
+	Broken
+)
+
+// Requirement is one row of MIS §15.2 for one tool.
+type Requirement struct {
+	Level int
+	// Name says what is required, in words.
+	Name string
+	Met  bool
+	// Unmade says that it is unmet only since the check was not made.
+	Unmade bool
+	// Who can provide it.
+	Who string
+}
+
+// Requirements lists every requirement of MIS §15.2 for levels 1 to 3, in
+// order, with how e meets it.
+func Requirements(e Evidence) []Requirement {
+	t := e.Tool
+	if t == nil {
+		return []Requirement{{Level: 1, Name: "an entry in the manifest", Who: "the publisher: seal the release that serves this tool"}}
+	}
+	p, a := Provenance{}, t.Artifact
+	if t.Provenance != nil {
+		p = *t.Provenance
+	}
+	has := func(role Role, attestationType string) bool {
+		for _, at := range e.Attestations {
+			if at.Role == role && (attestationType == "" || at.Type == attestationType) {
+				return true
+			}
+		}
+		return false
+	}
+	field := func(level int, name string, present bool) Requirement {
+		return Requirement{Level: level, Name: name, Met: present, Who: "the publisher, when sealing"}
+	}
+	check := func(level int, name string, c Check, who string) Requirement {
+		return Requirement{Level: level, Name: name, Met: c == Holds, Unmade: c == NotMade, Who: who}
+	}
+	reqs := []Requirement{
+		{Level: 1, Name: "a valid publisher signature", Met: has(RolePublisher, TypeManifestSigned), Who: "the publisher"},
+		field(1, "provenance.source_repo", p.SourceRepo != ""),
+		field(1, "provenance.commit", p.Commit != ""),
+		check(1, "an interface that matches the running server", e.Interface, "you: verify against the server itself (-- COMMAND or --server-url)"),
+		{Level: 2, Name: "a registry's attestation namespace_verified", Met: has(RoleRegistry, "namespace_verified"), Who: "a registry that you trust"},
+		field(2, "an artifact digest", a != nil),
+		field(2, "provenance.build_system", p.BuildSystem != ""),
+		field(2, "provenance.builder_id", p.BuilderID != ""),
+		field(2, "provenance.build_timestamp", p.BuildTimestamp != nil),
+	}
+	if a != nil {
+		reqs = append(reqs, check(2, "an artifact with the sealed digest", e.Artifact, "you: hand over the artifact (--artifact)"))
+	}
+	if l := t.Lineage; l != nil && l.PreviousVersion != nil {
+		reqs = append(reqs,
+			field(2, "lineage.previous_manifest_digest", l.PreviousManifestDigest != ""),
+			field(2, "lineage.changes", len(l.Changes) > 0),
+			check(2, "a chain that leads to the predecessor", e.Chain, "you: hand over the predecessor (--previous)"))
+	}
+	slsa := 0
+	if p.SLSALevel != nil {
+		slsa = *p.SLSALevel
+	}
+	return append(reqs,
+		Requirement{Level: 3, Name: "a scanner's or an auditor's attestation", Met: has(RoleScanner, "") || has(RoleAuditor, ""), Who: "a scanner or an auditor that you trust"},
+		field(3, "provenance.build_attestation_uri", p.BuildAttestationURI != ""),
+		field(3, fmt.Sprintf("provenance.slsa_level of 2 or more (it is %d)", slsa), slsa >= 2),
+		check(3, "SLSA provenance that verifies", e.Provenance, "you: let the provenance be checked"))
+}
+
+// Level is the highest level all of whose requirements, and those below it,
+// are met (MIS §15.3).
+func Level(reqs []Requirement) int {
+	level := 3
+	for _, r := range reqs {
+		if !r.Met && r.Level <= level {
+			level = r.Level - 1
+		}
+	}
+	return level
+}
+
+// SealedLevel is the level that the manifest would support if every check of
+// what it names were made and held (decision 13). It is for people: no policy
+// stands on it.
+func SealedLevel(m *Manifest, attestations []Attestation) int {
+	level := 3
+	for i := range m.Tools {
+		reqs := Requirements(Evidence{Tool: &m.Tools[i], Attestations: attestations, Interface: Holds, Artifact: Holds, Chain: Holds, Provenance: Holds})
+		level = min(level, Level(reqs))
+	}
+	if len(m.Tools) == 0 {
+		return 0
+	}
+	return level
+}

@@ -1,0 +1,102 @@
+package verify
+
+import (
+	"github.com/mcp-integrity/seal-action/seal"
+)
+
+// SchemaVersion is that of the JSON form of [Result].
+const SchemaVersion = "1.0"
+
+// Observed says what the interface was compared with.
+type Observed string
+
+// What can be observed. Only a live server raises a level (decision 13).
+const (
+	Live     Observed = "live"
+	Snapshot Observed = "snapshot"
+	Nothing  Observed = "none"
+)
+
+// Result is the verdict of one run, with the fields of MIS §19.3 per tool. All
+// printers print this one value.
+type Result struct {
+	SchemaVersion string   `json:"schema_version"`
+	ServerName    string   `json:"server_name"`
+	ServerVersion string   `json:"server_version"`
+	TrustLevel    int      `json:"trust_level"`
+	SealedLevel   int      `json:"sealed_level"`
+	ClaimedLevel  *int     `json:"claimed_level"`
+	Observed      Observed `json:"observed"`
+	// Policy is the policy that was applied, by its name in MIS §20.1.
+	Policy     string       `json:"policy"`
+	Outcome    seal.Outcome `json:"outcome"`
+	Results    []ToolResult `json:"results"`
+	Advisories []Finding    `json:"advisories"`
+	Errors     []Finding    `json:"errors"`
+	// Skipped are the checks that were not made, and why.
+	Skipped    []Skip         `json:"skipped"`
+	VerifiedAt seal.Timestamp `json:"verified_at"`
+
+	// Publisher is whose the manifest is: verified when Outcome is no fail.
+	Publisher *Publisher `json:"publisher,omitempty"`
+	// Missing is what the next level needs and nobody provided.
+	Missing []Missing `json:"missing,omitempty"`
+}
+
+// Publisher names who signed, and the line to pin.
+type Publisher struct {
+	ID        string `json:"id"`
+	Namespace string `json:"namespace"`
+	KeyID     string `json:"keyid"`
+	// Expected says that the caller had named this identity.
+	Expected bool `json:"expected"`
+}
+
+// ToolResult is the result of MIS §19.3 for one tool. A nil pointer says that
+// the check was not made.
+type ToolResult struct {
+	ServerName       string           `json:"server_name"`
+	ToolName         string           `json:"tool_name"`
+	TrustLevel       int              `json:"trust_level"`
+	ClaimedLevel     *int             `json:"claimed_level"`
+	InterfaceMatch   *bool            `json:"interface_match"`
+	InterfaceDetails InterfaceDetails `json:"interface_details"`
+	ArtifactMatch    *bool            `json:"artifact_match"`
+	ChainValid       *bool            `json:"chain_valid"`
+	// AttestationsVerified are the roles whose attestations hold.
+	AttestationsVerified []string       `json:"attestations_verified"`
+	Advisories           []Finding      `json:"advisories"`
+	Errors               []Finding      `json:"errors"`
+	VerifiedAt           seal.Timestamp `json:"verified_at"`
+}
+
+// InterfaceDetails says part by part what matched.
+type InterfaceDetails struct {
+	DescriptionMatch  *bool `json:"description_match"`
+	InputSchemaMatch  *bool `json:"input_schema_match"`
+	AnnotationsMatch  *bool `json:"annotations_match"`
+	OutputSchemaMatch *bool `json:"output_schema_match"`
+}
+
+// Finding is an error or an advisory, by its code (MIS §23, or ours).
+type Finding struct {
+	Code      seal.Code `json:"code"`
+	Name      string    `json:"name"`
+	Message   string    `json:"message"`
+	Tool      string    `json:"tool,omitzero"`
+	Component string    `json:"component,omitzero"`
+}
+
+// Skip is a check that was not made.
+type Skip struct {
+	Check  string `json:"check"`
+	Reason string `json:"reason"`
+}
+
+// Missing is an unmet requirement of the next level.
+type Missing struct {
+	Level       int      `json:"level"`
+	Requirement string   `json:"requirement"`
+	Who         string   `json:"who"`
+	Tools       []string `json:"tools"`
+}

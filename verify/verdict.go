@@ -1,0 +1,150 @@
+package verify
+
+import (
+	"slices"
+
+	"github.com/mcp-integrity/seal-action/seal"
+)
+
+// levels is steps 7 and 8: the level of each tool, and of the server the least
+// of its live tools' (decision 13).
+func (r *run) levels() {
+	roles := r.roles()
+	live := r.result.Observed == Live
+	least, anyLive := 3, false
+	for _, name := range r.order {
+		c := r.checks[name]
+		e := seal.Evidence{Tool: c.sealed, Attestations: r.opened.Attestations, Artifact: c.artifact}
+		if live {
+			e.Interface = c.iface
+		}
+		reqs := seal.Requirements(e)
+		level := seal.Level(reqs)
+		if len(r.result.Errors) > 0 || len(c.errors) > 0 {
+			level = 0
+		}
+		c.trustLevel = level
+		c.unmetRequirements = slices.DeleteFunc(slices.Clone(reqs), func(q seal.Requirement) bool { return q.Met })
+		c.onlyUnmadeBelowGoal = !slices.ContainsFunc(reqs, func(q seal.Requirement) bool {
+			return !q.Met && !q.Unmade && q.Level <= r.Policy.Below
+		})
+		if c.live && live {
+			least, anyLive = min(least, level), true
+		}
+		r.result.Results = append(r.result.Results, r.toolResult(name, c, roles))
+	}
+	if anyLive {
+		r.result.TrustLevel = least
+	}
+	r.missing()
+	r.claim()
+}
+
+func (r *run) roles() []string {
+	roles := []string{}
+	for _, a := range r.opened.Attestations {
+		if !slices.Contains(roles, string(a.Role)) {
+			roles = append(roles, string(a.Role))
+		}
+	}
+	return roles
+}
+
+func (r *run) toolResult(name string, c *toolChecks, roles []string) ToolResult {
+	return ToolResult{
+		ServerName: r.result.ServerName, ToolName: name,
+		TrustLevel: c.trustLevel, ClaimedLevel: r.result.ClaimedLevel,
+		InterfaceMatch: tristate(c.iface), InterfaceDetails: c.details,
+		ArtifactMatch:        tristate(c.artifact),
+		AttestationsVerified: roles,
+		Advisories:           orEmpty(c.advisories), Errors: orEmpty(c.errors),
+		VerifiedAt: r.result.VerifiedAt,
+	}
+}
+
+func tristate(c seal.Check) *bool {
+	if c == seal.NotMade {
+		return nil
+	}
+	return ptr(c == seal.Holds)
+}
+
+func orEmpty(f []Finding) []Finding {
+	if f == nil {
+		return []Finding{}
+	}
+	return f
+}
+
+// missing collects what the next level of the server needs, over its tools.
+func (r *run) missing() {
+	next := r.result.TrustLevel + 1
+	at := map[string]int{}
+	for _, name := range r.order {
+		for _, q := range r.checks[name].unmetRequirements {
+			if q.Level != next {
+				continue
+			}
+			i, ok := at[q.Name]
+			if !ok {
+				i = len(r.result.Missing)
+				at[q.Name] = i
+				r.result.Missing = append(r.result.Missing, Missing{Level: q.Level, Requirement: q.Name, Who: q.Who})
+			}
+			r.result.Missing[i].Tools = append(r.result.Missing[i].Tools, name)
+		}
+	}
+}
+
+// claim is MIS §17.1: the server's claim is compared, never believed.
+func (r *run) claim() {
+	if c := r.result.ClaimedLevel; c != nil && *c > r.result.TrustLevel {
+		r.advise(seal.CodeLevelClaimedNotMet, "the server claims level %d, this run verified level %d", *c, r.result.TrustLevel)
+	}
+}
+
+// outcome is the one place where a verdict is made.
+func (r *run) outcome() {
+	res := r.result
+	for _, t := range res.Results {
+		res.Errors = append(res.Errors, t.Errors...)
+		res.Advisories = append(res.Advisories, t.Advisories...)
+	}
+	low := res.TrustLevel < r.Policy.Below
+	switch {
+	case r.Policy.Mode == seal.ReportOnly:
+		res.Outcome = seal.Pass
+		if len(res.Errors) > 0 || r.asked {
+			res.Outcome = seal.Warned
+		}
+	case len(res.Errors) > 0:
+		res.Outcome = seal.Fail
+	case r.Policy.Mode == seal.Block && r.opened != nil && !r.IdentityExpected:
+		// Rule 5 of the house: a signature by just anyone is not a signature.
+		res.Outcome = seal.Fail
+	case r.asked:
+		res.Outcome = seal.Undecided
+	case low && r.Policy.Mode == seal.Block && r.onlyUnmade():
+		res.Outcome = seal.Undecided
+	case low && r.Policy.Mode == seal.Block:
+		res.Outcome = seal.Fail
+	case low, r.opened != nil && !r.IdentityExpected:
+		res.Outcome = seal.Warned
+	default:
+		res.Outcome = seal.Pass
+	}
+}
+
+// onlyUnmade says that nothing but checks that were not made keeps the server
+// below the policy's level.
+func (r *run) onlyUnmade() bool {
+	if r.opened == nil {
+		return false
+	}
+	for _, c := range r.checks {
+		if (c.live || r.observation == nil || r.observation.Observed != Live) && !c.onlyUnmadeBelowGoal {
+			return false
+		}
+	}
+	return true
+}

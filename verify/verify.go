@@ -1,0 +1,264 @@
+// Package verify checks a Sealed Manifest against what is observed: a running
+// server, a snapshot, artifacts. It follows MIS §19.2 step by step and gives
+// the result of §19.3.
+//
+// It is for hosts to embed. Its effects come in as interfaces: a [Surface]
+// lists what a server serves, an [ArtifactSource] hashes what is installed,
+// and a [seal.Authenticator] knows keys. Neither is asked before a publisher's
+// signature holds: a server whose manifest nobody known has signed is not
+// started.
+//
+//	v := verify.Verifier{Keys: keys, IdentityExpected: true, Server: server, Policy: seal.DefaultPolicy, Now: time.Now}
+//	result := v.Verify(ctx, envelope)
+//	if result.Outcome == seal.Fail { … }
+package verify
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/opencontainers/go-digest"
+
+	"github.com/mcp-integrity/seal-action/seal"
+	"github.com/mcp-integrity/seal-action/seal/fingerprint"
+)
+
+// Surface is what a server serves, or served.
+type Surface interface {
+	// Observe lists it. An error that wraps [ErrUnavailable] says that nothing
+	// could be learned; any other says that what was served is no tool list.
+	Observe(ctx context.Context) (Observation, error)
+}
+
+// ErrUnavailable says that a check could not be made: something did not
+// answer, or died.
+var ErrUnavailable = errors.New("could not be observed")
+
+// Observation is what a [Surface] saw.
+type Observation struct {
+	Observed Observed // Live or Snapshot
+	Server   fingerprint.ServerInfo
+	// ClaimedLevel is the server's claim in the MCP extension (MIS §17), nil
+	// where it makes none. It is compared, never believed.
+	ClaimedLevel *int
+	Tools        []fingerprint.Tool
+	// Command is what ran, for decision 19; nil where nothing did.
+	Command []string
+}
+
+// ArtifactSource hashes the artifacts that the caller has.
+type ArtifactSource interface {
+	// Hash returns one entry for each artifact that the caller has, hashed
+	// with the algorithms and scopes of sealed.
+	Hash(ctx context.Context, sealed []seal.Artifact) ([]ObservedArtifact, error)
+}
+
+// ObservedArtifact is one artifact that the caller has.
+type ObservedArtifact struct {
+	// Ref is how the caller named it.
+	Ref string
+	// Digests are its digests in every algorithm and scope that was asked for.
+	Digests []digest.Digest
+	// RanIt says that the server that was observed is this artifact, or lies in it.
+	RanIt bool
+}
+
+// Verifier holds what a run trusts and what it looks at. Policy and Now are
+// required.
+type Verifier struct {
+	// Keys says whose signatures count.
+	Keys seal.Authenticator
+	// Namespace is the publisher namespace that the caller expects, compared
+	// exactly; "" where it named none.
+	Namespace string
+	// IdentityExpected says that Keys or Namespace came from the caller: a
+	// signature under them is by somebody expected (decision 12).
+	IdentityExpected bool
+	// AllowUnboundUnsafe is decision 10c's --allow-unbound.
+	AllowUnboundUnsafe bool
+	// Server is nil where there is nothing to compare the interface with.
+	Server Surface
+	// Artifacts is nil where the caller has none.
+	Artifacts ArtifactSource
+	Policy    seal.Policy
+	Now       func() time.Time
+}
+
+// Verify runs MIS §19.2 over an envelope's bytes, as somebody fetched them. The
+// result is never nil. Steps 4 and 5 are made only when step 3 holds.
+func (v *Verifier) Verify(ctx context.Context, envelope []byte) *Result {
+	r := &run{Verifier: v, now: v.Now(), checks: map[string]*toolChecks{}}
+	r.result = &Result{
+		SchemaVersion: SchemaVersion,
+		Observed:      Nothing,
+		Policy:        v.Policy.String(),
+		VerifiedAt:    seal.NewTimestamp(r.now),
+		Results:       []ToolResult{}, Advisories: []Finding{}, Errors: []Finding{}, Skipped: []Skip{},
+	}
+	if r.open(ctx, envelope) {
+		r.identity()
+		r.times()
+		r.surface(ctx)
+		r.artifacts(ctx)
+		r.lineage()
+		r.levels()
+	}
+	r.outcome()
+	return r.result
+}
+
+// NotFound is the result when there is no manifest to verify (MIS §19.2 step
+// 1.2): level 0, and the reason. A reason that wraps [ErrUnavailable] says that
+// there may be one, which could not be had.
+func (v *Verifier) NotFound(code seal.Code, reason error) *Result {
+	r := &run{Verifier: v, now: v.Now()}
+	r.result = &Result{
+		SchemaVersion: SchemaVersion, Observed: Nothing, Policy: v.Policy.String(), VerifiedAt: seal.NewTimestamp(r.now),
+		Results: []ToolResult{}, Errors: []Finding{}, Skipped: []Skip{{Check: "manifest", Reason: reason.Error()}},
+		Advisories: []Finding{{Code: code, Name: code.Name(), Message: reason.Error()}},
+	}
+	r.asked = errors.Is(reason, ErrUnavailable)
+	r.outcome()
+	return r.result
+}
+
+// run is the state of one verification.
+type run struct {
+	*Verifier
+	now    time.Time
+	result *Result
+	opened *seal.Opened
+	// observation is nil until a surface was observed.
+	observation *Observation
+	checks      map[string]*toolChecks // by tool name
+	order       []string               // tool names in the order they are reported
+	// asked says that a check that the caller asked for could not be made.
+	asked bool
+}
+
+// toolChecks is what is known about one tool, sealed or live.
+type toolChecks struct {
+	sealed              *seal.Tool
+	live                bool
+	iface, artifact     seal.Check
+	details             InterfaceDetails
+	advisories, errors  []Finding
+	trustLevel          int
+	unmetRequirements   []seal.Requirement
+	onlyUnmadeBelowGoal bool
+}
+
+func (r *run) fail(code seal.Code, format string, args ...any) {
+	r.result.Errors = append(r.result.Errors, finding(code, "", "", format, args...))
+}
+
+func (r *run) advise(code seal.Code, format string, args ...any) {
+	r.result.Advisories = append(r.result.Advisories, finding(code, "", "", format, args...))
+}
+
+func (r *run) skip(check, format string, args ...any) {
+	r.result.Skipped = append(r.result.Skipped, Skip{Check: check, Reason: fmt.Sprintf(format, args...)})
+}
+
+func finding(code seal.Code, tool, component, format string, args ...any) Finding {
+	return Finding{Code: code, Name: code.Name(), Message: fmt.Sprintf(format, args...), Tool: tool, Component: component}
+}
+
+// open is steps 2 and 3: the envelope, every attestation, and only then the
+// payload.
+func (r *run) open(ctx context.Context, data []byte) bool {
+	envelope, err := seal.ParseEnvelope(data)
+	if err != nil {
+		r.fail(seal.CodeOf(err, seal.CodeManifestParse), "%v", cause(err))
+		return false
+	}
+	opened, err := envelope.Open(ctx, r.Keys, seal.OpenOptions{Now: r.now, AllowUnboundUnsafe: r.AllowUnboundUnsafe})
+	if err != nil {
+		var rejected *seal.OpenError
+		if errors.As(err, &rejected) {
+			r.rejections(rejected.Rejections, false)
+		}
+		if len(r.result.Errors) == 0 {
+			r.fail(seal.CodeOf(err, seal.CodeSignatureInvalid), "%v", cause(err))
+		}
+		return false
+	}
+	r.opened = opened
+	r.rejections(opened.Rejections, true)
+	m := opened.Manifest
+	r.result.ServerName, r.result.ServerVersion = m.Server.Name, m.Server.Version
+	r.result.SealedLevel = seal.SealedLevel(m, opened.Attestations)
+	if name := seal.UnknownMember(opened.Payload); name != "" {
+		r.advise(seal.CodeUnknownMember, "the manifest has members that MIS does not know, such as %.200q; nothing here reads them", name)
+	}
+	for i := range m.Tools {
+		r.checks[m.Tools[i].Name] = &toolChecks{sealed: &m.Tools[i]}
+		r.order = append(r.order, m.Tools[i].Name)
+	}
+	return true
+}
+
+// rejections reports signatures that do not count. One that is wrong is an
+// error wherever it stands; one by somebody unknown is an error only where no
+// publisher's holds.
+func (r *run) rejections(rejections []seal.Rejection, havePublisher bool) {
+	for _, rej := range rejections {
+		msg := fmt.Sprintf("signatures[%d]: %v", rej.Index, rej.Err.Err)
+		switch code := rej.Err.Code; {
+		case code == seal.CodeSignatureInvalid, code == seal.CodeSignatureKeyRevoked, code == seal.CodeSignatureExpired:
+			r.fail(code, "%s", msg)
+		case !havePublisher && (rej.Role == seal.RolePublisher || rej.Role == ""):
+			r.fail(code, "%s", msg)
+		default:
+			r.advise(code, "%s", msg)
+		}
+	}
+}
+
+// cause is the error without the code's name in front, which stands beside it.
+func cause(err error) error {
+	var e *seal.Error
+	if errors.As(err, &e) {
+		return e.Err
+	}
+	return err
+}
+
+// identity is decision 12: whose manifest is this, and whose should it be?
+func (r *run) identity() {
+	p := r.opened.Manifest.Server.Publisher
+	who := &Publisher{ID: p.ID, Namespace: p.Namespace, Expected: r.IdentityExpected}
+	for _, a := range r.opened.Attestations {
+		if a.Role != seal.RolePublisher {
+			continue
+		}
+		if who.KeyID == "" {
+			who.KeyID = a.KeyID
+		}
+		if !a.Bound {
+			r.advise(seal.CodeAttestationUnbound, "signatures[%d]: the publisher's attestation has no signed statement: its time and expiry are not counted", a.Index)
+		}
+	}
+	r.result.Publisher = who
+	if r.Namespace != "" && p.Namespace != r.Namespace {
+		r.fail(seal.CodeIdentityMismatch, "publisher namespace: got %.200q, want %q", p.Namespace, r.Namespace)
+	}
+	if !r.IdentityExpected {
+		r.advise(seal.CodeIdentityNotExpected, "it is signed as %.200q by keyid %.100q, and nobody said whose it should be", p.Namespace, who.KeyID)
+	}
+}
+
+// maxClockSkew is how far issued_at may lie ahead of our clock.
+const maxClockSkew = 5 * time.Minute
+
+func (r *run) times() {
+	m := r.opened.Manifest
+	if e := m.ExpiresAt; e != nil && !r.now.Before(e.Time) {
+		r.advise(seal.CodeManifestExpired, "the manifest expired at %s: fetch it again", e.Format(time.RFC3339))
+	}
+	if ahead := m.IssuedAt.Sub(r.now); ahead > maxClockSkew {
+		r.advise(seal.CodeIssuedInFuture, "issued_at is %s, %s ahead of this clock", m.IssuedAt.Format(time.RFC3339), ahead.Round(time.Second))
+	}
+}
