@@ -190,6 +190,16 @@ func StatementOf(s Signature) ([]byte, error) {
 	return d.Statement, nil
 }
 
+// StatementPayload returns the in-toto statement inside a JWK signer's statement
+// envelope, unverified.
+func StatementPayload(data []byte) ([]byte, error) {
+	var env statementEnvelope
+	if err := strictjson.Unmarshal(data, &env); err != nil {
+		return nil, fmt.Errorf("statement: %w", err)
+	}
+	return decodeBase64(env.Payload)
+}
+
 // openStatement verifies a JWK signer's statement envelope under key, the key
 // of sig, and returns the statement's bytes.
 func openStatement(data []byte, keyID string, key PublicKey) ([]byte, error) {

@@ -15,6 +15,8 @@ package fingerprint
 
 import (
 	"bytes"
+	_ "crypto/sha256" // go-digest panics on an algorithm that nobody linked
+	_ "crypto/sha512"
 	"fmt"
 
 	"github.com/go-json-experiment/json"
