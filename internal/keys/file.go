@@ -37,7 +37,7 @@ func ReadPublic(path string) (PublicKey, error) {
 
 // ReadSet reads the JWKS document in a file.
 func ReadSet(path string) (Set, error) {
-	data, err := readFile(path, maxSet)
+	data, err := readFile(path, MaxSetSize)
 	if err != nil {
 		return Set{}, err
 	}

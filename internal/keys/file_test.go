@@ -118,7 +118,7 @@ func TestReadRefuses(t *testing.T) {
 	if _, err := ReadPublic(dir); err == nil {
 		t.Error("a directory was read")
 	}
-	if err := os.WriteFile(path, []byte(strings.Repeat(" ", maxSet+10)), 0o600); err != nil {
+	if err := os.WriteFile(path, []byte(strings.Repeat(" ", MaxSetSize+10)), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	for name, read := range map[string]func() error{

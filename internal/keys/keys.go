@@ -55,9 +55,10 @@ const (
 	// maxJWK is for one key. With both halves and a long kid it is 600 bytes;
 	// some tools add certificate chains.
 	maxJWK = 16 << 10
-	// maxSet and maxSetKeys are for a JWKS document: ten years of yearly
-	// rotation, for an organisation of a hundred teams.
-	maxSet     = 256 << 10
+	// MaxSetSize, in bytes, and maxSetKeys are for a JWKS document: ten years
+	// of yearly rotation, for an organisation of a hundred teams. Who fetches
+	// a document reads no more.
+	MaxSetSize = 256 << 10
 	maxSetKeys = 1000
 	// maxKeyID keeps a kid fit for a line of output. A thumbprint has 43 bytes.
 	maxKeyID = 256

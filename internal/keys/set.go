@@ -87,8 +87,8 @@ func ParseSet(data []byte) (Set, error) {
 }
 
 func parseSet(data []byte) (Set, error) {
-	if len(data) > maxSet {
-		return Set{}, fmt.Errorf("%d bytes, want %d at most", len(data), maxSet)
+	if len(data) > MaxSetSize {
+		return Set{}, fmt.Errorf("%d bytes, want %d at most", len(data), MaxSetSize)
 	}
 	var doc document
 	if err := strictjson.UnmarshalOpen(data, &doc); err != nil {

@@ -37,7 +37,7 @@ func TestParseSetRefuses(t *testing.T) {
 		{"leaked secret", `{"keys":[{"kty":"oct","k":"AAAA"}]}`, `member "k"`},
 		{"leaked post-quantum key", `{"keys":[{"kty":"AKP","priv":"AAAA"}]}`, `member "priv"`},
 		{"one name, two keys", `{"keys":[` + ed + `,` + ec + `]}`, `kid "a" names two keys`},
-		{"large", `{"keys":[],"x":"` + strings.Repeat("x", maxSet) + `"}`, "want 262144 at most"},
+		{"large", `{"keys":[],"x":"` + strings.Repeat("x", MaxSetSize) + `"}`, "want 262144 at most"},
 		{"many", `{"keys":[` + strings.Repeat("{},", maxSetKeys) + `{}]}`, "1001 keys, want 1000 at most"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
