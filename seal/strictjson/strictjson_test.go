@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/gowebpki/jcs"
+
 	"github.com/mcp-integrity/seal-action/seal/strictjson"
 )
 
@@ -89,11 +91,18 @@ func TestMemberNamesAreExact(t *testing.T) {
 }
 
 func FuzzCanonical(f *testing.F) {
-	for _, seed := range []string{`{"b":1,"a":"\u00e9"}`, `[1e2,-0.0,"\ud83d\ude00"]`, `{"a":1,"a":2}`, "\"\xff\"", `1e400`, `[[[`} {
+	for _, seed := range []string{`{"b":1,"a":"\u00e9"}`, `[1e2,-0.0,"\ud83d\ude00"]`, `{"a":1,"a":2}`, "\"\xff\"", `1e400`, `[[[`, `1.7976931348623157e308`, `"1.7976931348623157e+308"`, `[1.7976931348623159e308,-1e999]`, `[5e-324,1e-400]`} {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		out, err := strictjson.Canonical(data)
+		second, errSecond := jcs.Transform(data)
+		if errors.Is(err, strictjson.ErrDepth) {
+			return // a bound of our own
+		}
+		if (err == nil) != (errSecond == nil) || !bytes.Equal(out, second) {
+			t.Fatalf("%q: got %q, %v; the second library gives %q, %v", data, out, err, second, errSecond)
+		}
 		if err != nil {
 			return
 		}
