@@ -1,0 +1,4 @@
+package artifact
+
+// hasExecutableBit: Windows tells programs by their names.
+const hasExecutableBit = false

@@ -1,0 +1,137 @@
+package artifact
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+	"github.com/opencontainers/go-digest"
+
+	"github.com/mcp-integrity/seal-action/seal"
+	"github.com/mcp-integrity/seal-action/seal/strictjson"
+)
+
+// packageJSON is what is read of a package.json. The members that packages
+// write in several shapes stay raw.
+type packageJSON struct {
+	Name       string         `json:"name"`
+	Version    string         `json:"version"`
+	MCPName    string         `json:"mcpName"`
+	Private    jsontext.Value `json:"private"`
+	License    jsontext.Value `json:"license"`
+	Repository jsontext.Value `json:"repository"`
+	Bin        jsontext.Value `json:"bin"`
+	Main       jsontext.Value `json:"main"`
+}
+
+func parsePackageJSON(data []byte) (packageJSON, error) {
+	var p packageJSON
+	if err := strictjson.UnmarshalOpen(data, &p); err != nil {
+		return p, fmt.Errorf("package.json: %w", err)
+	}
+	return p, nil
+}
+
+// facts sets what p says beside name and version.
+func (p packageJSON) facts(found *Found) {
+	found.MCPName = p.MCPName
+	found.License = stringOr(p.License, "type")
+	found.Repository = repositoryURL(stringOr(p.Repository, "url"))
+	if p.Repository.Kind() == '{' {
+		found.Directory = stringOr(p.Repository, "directory")
+	}
+}
+
+// stringOr is v where it is a string, v's member where it is an object and the
+// member a string, else "".
+func stringOr(v jsontext.Value, member string) string {
+	var s string
+	switch v.Kind() {
+	case '"':
+		_ = json.Unmarshal(v, &s) // strict JSON by now: a string decodes
+	case '{':
+		var o map[string]jsontext.Value
+		if json.Unmarshal(v, &o) == nil && o[member].Kind() == '"' {
+			_ = json.Unmarshal(o[member], &s)
+		}
+	}
+	return s
+}
+
+// readNPM reads an npm package, which names itself in its package.json.
+func readNPM(f *file, m *members, found *Found) (entryHasher, error) {
+	found.Artifact.Type, found.Kind = seal.NPM, "npm package"
+	got, err := m.get("package.json")
+	if err != nil {
+		return nil, err
+	}
+	p, err := parsePackageJSON(got.data)
+	if err != nil {
+		return nil, err
+	}
+	if p.Name == "" || p.Version == "" {
+		return nil, fmt.Errorf("package.json: name %.100q, version %.100q: want both", p.Name, p.Version)
+	}
+	found.Artifact.Identifier, found.Artifact.Version = p.Name, p.Version
+	p.facts(found)
+	candidates, err := p.entrypoint()
+	if err == nil {
+		found.Entrypoint = candidates[0]
+	}
+	return func(ctx context.Context, alg digest.Algorithm) (digest.Digest, error) {
+		if err != nil {
+			return "", err
+		}
+		taken, d, err := hashTarEntry(ctx, f, candidates, alg)
+		found.Entrypoint = taken
+		return d, err
+	}, nil
+}
+
+// entrypoint names the file that npx would start: the only bin, or the one
+// named like the package; without any, what Node takes main for. The paths are
+// candidates, best first.
+func (p packageJSON) entrypoint() ([]string, error) {
+	switch p.Bin.Kind() {
+	case '"':
+		return []string{entryPath(stringOr(p.Bin, ""))}, nil
+	case '{':
+		var bins map[string]string
+		if err := json.Unmarshal(p.Bin, &bins); err != nil {
+			return nil, fmt.Errorf("package.json: bin: %w", err)
+		}
+		return p.oneBin(bins)
+	}
+	main := "index.js"
+	if s := stringOr(p.Main, ""); s != "" {
+		main = entryPath(s)
+	}
+	return []string{main, main + ".js", path.Join(main, "index.js")}, nil
+}
+
+func (p packageJSON) oneBin(bins map[string]string) ([]string, error) {
+	names := slices.Sorted(maps.Keys(bins))
+	switch {
+	case len(names) == 0:
+		return nil, errors.New("package.json: bin is empty")
+	case len(names) == 1:
+		return []string{entryPath(bins[names[0]])}, nil
+	}
+	if b, ok := bins[path.Base(p.Name)]; ok {
+		return []string{entryPath(b)}, nil
+	}
+	same := true
+	for _, n := range names {
+		same = same && entryPath(bins[n]) == entryPath(bins[names[0]])
+	}
+	if same {
+		return []string{entryPath(bins[names[0]])}, nil
+	}
+	return nil, fmt.Errorf("package.json: several bins (%.200s), none of them named %q", strings.Join(names, ", "), path.Base(p.Name))
+}
