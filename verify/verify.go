@@ -4,9 +4,9 @@
 //
 // It is for hosts to embed. Its effects come in as interfaces: a [Surface]
 // lists what a server serves, an [ArtifactSource] hashes what is installed,
-// and a [seal.Authenticator] knows keys. Neither is asked before a publisher's
-// signature holds: a server whose manifest nobody known has signed is not
-// started.
+// and a [seal.Authenticator] knows keys. The first two are asked only when the
+// signatures hold and the publisher is the expected one: a stranger's server is
+// not started on the word of a stranger's manifest.
 //
 //	v := verify.Verifier{Keys: keys, IdentityExpected: true, Server: server, Policy: seal.DefaultPolicy, Now: time.Now}
 //	result := v.Verify(ctx, envelope)
@@ -100,9 +100,13 @@ func (v *Verifier) Verify(ctx context.Context, envelope []byte) *Result {
 	if r.open(ctx, envelope) {
 		r.identity()
 		r.times()
-		r.surface(ctx)
-		r.artifacts(ctx)
-		r.lineage()
+		if len(r.result.Errors) == 0 {
+			r.surface(ctx)
+			r.artifacts(ctx)
+			r.lineage()
+		} else {
+			r.skip("interface", "nothing is started for a manifest whose signatures or publisher are wrong")
+		}
 		r.levels()
 	}
 	r.outcome()
