@@ -4,7 +4,7 @@
 import { createHash } from 'node:crypto';
 import { ENVELOPE_TYPE, EXPIRED, fromBase64, INVALID, jcs, NO_KEY, pae, PARSE, Refused } from './bytes.mjs';
 import { parseStrict } from './strictjson.mjs';
-import { arrayOf, checkManifest, expect, isTime, object, oneOf, string, time } from './schema.mjs';
+import { arrayOf, checkManifest, closed, expect, oneOf, string, time } from './schema.mjs';
 import { verifies } from './keys.mjs';
 
 const MAX_SIGNATURES = 100; // bounds the signature checks that one document can ask for
@@ -16,34 +16,34 @@ const LABELS = ['role', 'attestation_type', 'timestamp', 'expires_at'];
 const anyObject = expect('not an object', (v) => v !== null && typeof v === 'object' && !Array.isArray(v));
 const role = oneOf('publisher', 'registry', 'scanner', 'auditor');
 
-const ENVELOPE = object({
+const ENVELOPE = closed({
   payloadType: oneOf(ENVELOPE_TYPE),
   payload: string,
-  signatures: arrayOf(object({ keyid: string, sig: string }, {
+  signatures: arrayOf(closed({ keyid: string, sig: string }, {
     role, attestation_type: string, timestamp: time, expires_at: time, details: anyObject,
   })),
 });
 
 const hex256 = expect('not a SHA-256', (v) => typeof v === 'string' && /^[0-9a-f]{64}$/.test(v));
-const sha256Set = object({ sha256: hex256 });
+const sha256Set = closed({ sha256: hex256 });
 
-const INNER = object({
+const INNER = closed({
   payloadType: oneOf(STATEMENT_TYPE),
   payload: string,
   signatures: (v, where) => {
-    arrayOf(object({ keyid: string, sig: string }))(v, where);
+    arrayOf(closed({ keyid: string, sig: string }))(v, where);
     if (v.length !== 1) throw new Error(`${where}: ${v.length} signatures, want 1`);
   },
 });
 
-const STATEMENT = object({
+const STATEMENT = closed({
   _type: oneOf(STATEMENT_V1),
   subject: (v, where) => {
-    arrayOf(object({ name: oneOf('mcp-integrity.json'), digest: sha256Set }))(v, where);
+    arrayOf(closed({ name: oneOf('mcp-integrity.json'), digest: sha256Set }))(v, where);
     if (v.length !== 1) throw new Error(`${where}: ${v.length} subjects, want 1`);
   },
   predicateType: oneOf(ATTESTATION_V1),
-  predicate: object(
+  predicate: closed(
     { role, attestation_type: string, timestamp: time },
     { expires_at: time, findings: () => {}, interface_snapshot: sha256Set, reroot: () => {} },
   ),

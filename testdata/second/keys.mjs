@@ -10,6 +10,21 @@ export function thumbprint(jwk) {
   return createHash('sha256').update(JSON.stringify(required)).digest('base64url');
 }
 
+// The points of small order, by y, little-endian and without the sign bit, in every spelling: a signature under such a key
+// holds for message after message and proves nothing.
+const SMALL_ORDER = new Set([
+  '0000000000000000000000000000000000000000000000000000000000000000', '0100000000000000000000000000000000000000000000000000000000000000',
+  '26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05', 'c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a',
+  'ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f', 'edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f',
+  'eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f',
+]);
+
+function isSmallOrder(x) {
+  const point = Buffer.from(x, 'base64url');
+  point[31] &= 0x7f;
+  return SMALL_ORDER.has(point.toString('hex'));
+}
+
 // The algorithm that a key is for, or null for a key that is none of ours: a key set may hold keys for other purposes.
 function algorithmOf(jwk) {
   if (jwk.kty === 'OKP' && jwk.crv === 'Ed25519' && [undefined, 'EdDSA', 'Ed25519'].includes(jwk.alg)) return 'Ed25519';
@@ -22,6 +37,7 @@ export function readJWK(jwk) {
   const algorithm = algorithmOf(jwk);
   if (algorithm === null || (jwk.use !== undefined && jwk.use !== 'sig')) return null;
   const { kty, crv, x, y } = jwk;
+  if (algorithm === 'Ed25519' && isSmallOrder(x)) throw new Error('a key of small order');
   const key = createPublicKey({ key: kty === 'EC' ? { kty, crv, x, y } : { kty, crv, x }, format: 'jwk' });
   return { kid: jwk.kid ?? thumbprint(jwk), algorithm, key };
 }

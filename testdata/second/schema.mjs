@@ -26,19 +26,23 @@ const arrayOf = (check) => (v, where) => {
   v.forEach((element, i) => check(element, `${where}/${i}`));
 };
 
-// object knows all the members that may stand there: a member that nobody reads is a member two readers read differently.
-const object = (required, optional = {}, rule = () => {}) => (v, where) => {
+// object has the members that it must have, others that it may have, and, as §26.1's schema is open, others still.
+const object = (required, optional = {}, rule = () => {}, unknown = () => {}) => (v, where) => {
   if (v === null || typeof v !== 'object' || Array.isArray(v)) fail(where, 'not an object');
   for (const name of Object.keys(required)) {
     if (!Object.hasOwn(v, name)) fail(where, `member ${name} is missing`);
   }
   for (const [name, member] of Object.entries(v)) {
-    const check = Object.hasOwn(required, name) ? required[name] : Object.hasOwn(optional, name) ? optional[name] : null;
-    if (check === null) fail(where, `unknown member ${JSON.stringify(name).slice(0, 100)}`);
+    const check = Object.hasOwn(required, name) ? required[name] : Object.hasOwn(optional, name) ? optional[name] : unknown;
     check(member, `${where}/${name}`);
   }
   rule(v, where);
 };
+
+const refuse = (v, where) => fail(where, 'no such member is known');
+
+// closed is an object without other members: outside the payload nothing is signed, so nothing may be smuggled along.
+const closed = (required, optional) => object(required, optional, () => {}, refuse);
 
 /** Whether a value is an RFC 3339 time that the calendar knows. */
 export function isTime(v) {
@@ -55,7 +59,8 @@ function isURI(v) {
 }
 
 function consistent(v, where) {
-  const algorithms = new Set(Object.values(v).map((d) => d.split(':')[0]));
+  const digests = [...COMPONENTS, 'composite'].map((c) => v[`${c}_digest`]).filter((d) => d !== undefined);
+  const algorithms = new Set(digests.map((d) => d.split(':')[0]));
   if (algorithms.size !== 1) fail(where, 'digests of two algorithms');
   if (composite([...algorithms][0], v) !== v.composite_digest) fail(where, 'composite_digest does not follow from its parts');
 }
@@ -121,7 +126,7 @@ const MANIFEST = object(
     server: object({ name: string, version: string, publisher: object({ id: string, namespace: string }, { url: uri }) }),
     tools: arrayOf(TOOL), issued_at: time,
   },
-  { expires_at: time },
+  { expires_at: time, attestations: refuse }, // decision 2: they stand in the envelope
   distinctNames,
 );
 
@@ -132,4 +137,4 @@ export function checkManifest(value) {
   MANIFEST(value, '');
 }
 
-export { arrayOf, COMPONENTS, fail, object, oneOf, string, time, expect };
+export { arrayOf, closed, expect, oneOf, string, time };

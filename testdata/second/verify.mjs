@@ -23,7 +23,7 @@ export function verifySeal({ envelope, keys, tools, observed, server, verified_a
   try {
     const { manifest } = open(envelope, keys, Date.parse(verified_at));
     report.sealed_level = Math.min(...manifest.tools.map(supports));
-    if (server !== undefined && server.version !== manifest.server.version) report.advisories.push('version_mismatch');
+    if (server !== undefined && server.version !== manifest.server.version) report.advisories.push('VERSION_MISMATCH');
     if (observed !== 'none') report.trust_level = compareTools(manifest, tools.map(parseStrict), report);
     if (observed !== 'live') report.trust_level = 0; // decision 13: a level is what was checked against a running server
   } catch (error) {
@@ -56,7 +56,7 @@ function compareTools(manifest, listed, report) {
     report.interface_match[name] = match;
     levels.push(match ? supports(entry) : 0);
   }
-  if (sealed.size > 0) report.advisories.push('missing_tool');
+  if (sealed.size > 0) report.advisories.push('MISSING_TOOL');
   return levels.length === 0 ? 0 : Math.min(...levels);
 }
 
@@ -66,7 +66,7 @@ function compareTool(sealed, tool, report) {
   for (const component of COMPONENTS) {
     const member = `${component}_digest`;
     if (live[member] === sealed[member]) continue;
-    if (component === 'annotations' && sealed[member] === undefined) report.advisories.push('interface_extension');
+    if (component === 'annotations' && sealed[member] === undefined) report.advisories.push('INTERFACE_EXTENSION');
     report.errors.push(CHANGED[component]);
   }
   return false;

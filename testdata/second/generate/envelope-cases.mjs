@@ -9,6 +9,7 @@ import { publisher, publisherES256, stranger } from './testkeys.mjs';
 const PARSE = 'MANIFEST_PARSE_ERROR';
 const INVALID = 'SIGNATURE_INVALID';
 const NO_KEY = 'SIGNATURE_KEY_NOT_FOUND';
+const ANY = null; // §23 has no name for it
 const EITHER = [PARSE, INVALID]; // malformed inside one signature: both readings stop it
 
 const MANIFEST = manifest();
@@ -52,7 +53,7 @@ const GOOD = {
   'signatures-100': ['100 signatures, the bound', envelope(PAYLOAD, [...fillers(99), attestation(PAYLOAD)]), out(publisher)],
   'key-by-thumbprint': ['a key without kid goes by its RFC 7638 thumbprint', sealed(MANIFEST, byThumbprint), out(byThumbprint), [noKid(publisher.jwk)]],
   'key-alg-ed25519': ['a JWK whose alg is Ed25519', sealed(MANIFEST), out(publisher), [{ ...publisher.jwk, alg: 'Ed25519' }]],
-  'key-set-with-others': ['a key set may hold keys that are none of ours', sealed(MANIFEST), out(publisher), [{ kty: 'oct', kid: 'other', k: 'AAAA' }, { kty: 'OKP', crv: 'X25519', kid: 'ecdh', x: publisher.jwk.x }, publisher.jwk]],
+  'key-set-with-others': ['a key set may hold keys that are none of ours', sealed(MANIFEST), out(publisher), [{ kty: 'RSA', kid: 'other', n: 'u1SU1LfVLPHCozMxH2Mo4lgOEePzNm0tRgeLezV6ffAt0gunVTLw7onLRnrq0', e: 'AQAB' }, { kty: 'OKP', crv: 'X25519', kid: 'ecdh', x: publisher.jwk.x }, publisher.jwk]],
 };
 
 const MALFORMED = {
@@ -82,6 +83,7 @@ const MALFORMED = {
   'payload-empty': ['an empty payload', raw(Buffer.alloc(0))],
   'member-unknown': ['a member that nobody knows', of((e) => void (e.note = 'x'))],
   'member-case': ['Payload is not payload', of(({ payload, ...e }) => ({ ...e, Payload: payload }))],
+  'signature-member-unknown': ['a member of a signature that nobody knows', of((e, s) => void (s.note = 'x'))],
   'signatures-absent': ['no signatures', of((e) => void delete e.signatures)],
   'signatures-empty': ['no signature', of((e) => void (e.signatures = []))],
   'signatures-object': ['signatures as an object', of((e, s) => void (e.signatures = s))],
@@ -176,6 +178,11 @@ const BROKEN = {
   'statement-duplicate': ['a statement with a duplicate member, validly signed', inner(() => dsse(STATEMENT_TYPE, replace(jcs(statement(PAYLOAD, predicate())), '"role":', '"role":"publisher","role":'), publisher))],
   'statement-type': ['another _type', badStatement((s) => void (s._type = 'https://in-toto.io/Statement/v0.1'))],
   'statement-predicate-type': ['another predicateType', badStatement((s) => void (s.predicateType = 'https://slsa.dev/provenance/v1'))],
+  'statement-snapshot': ['an interface snapshot whose digest is none', badStatement((s) => void (s.predicate.interface_snapshot.sha256 += '0'))],
+  'statement-snapshot-upper-case': ['an interface snapshot\'s digest in upper case', badStatement((s) => void (s.predicate.interface_snapshot.sha256 = 'AB'.repeat(32)))],
+  'statement-keyid': ['a statement by the right key under another id', inner((d) => void (d.signatures[0].keyid = publisherES256.kid))],
+  'statement-two-signatures': ['a statement signed twice', inner((d) => void d.signatures.push({ ...d.signatures[0] }))],
+  'statement-member-unknown': ['a member beside the predicate that nobody knows', badStatement((s) => void (s.approved = true))],
   'statement-subject-none': ['no subject', badStatement((s) => void (s.subject = []))],
   'statement-subject-two': ['two subjects', badStatement((s) => void s.subject.push({ name: 'mcp-integrity.json', digest: { sha256: sha256(other) } }))],
   'statement-subject-name': ['a subject of another name', badStatement((s) => void (s.subject[0].name = 'manifest.json'))],
@@ -186,8 +193,8 @@ const BROKEN = {
   'statement-predicate-unknown': ['a predicate member that nobody knows', badStatement((s) => void (s.predicate = { ...s.predicate, approved: true }))],
   'statement-string': ['a statement that is a string', of((e, s) => void (s.details.statement = 'x')), EITHER],
   'statement-null': ['a statement that is null', of((e, s) => void (s.details.statement = null)), EITHER],
-  'unbound-other-role': ['no statement, and the role of a registry: no publisher is left', of((e, s) => void Object.assign(s, { role: 'registry', attestation_type: 'namespace_verified' }), { bound: false }), [INVALID, NO_KEY]],
-  'unbound-other-type': ['no statement, and another type than manifest_signed', of((e, s) => void Object.assign(s, { role: 'publisher', attestation_type: 'code_review_passed' }), { bound: false }), [INVALID, NO_KEY]],
+  'unbound-other-role': ['no statement, and the role of a registry: no publisher is left', of((e, s) => void Object.assign(s, { role: 'registry', attestation_type: 'namespace_verified' }), { bound: false }), ANY],
+  'unbound-other-type': ['no statement, and another type than manifest_signed', of((e, s) => void Object.assign(s, { role: 'publisher', attestation_type: 'code_review_passed' }), { bound: false }), ANY],
 };
 
 const later = of(() => {}, { says: predicate({ expires_at: '2026-03-02T11:59:59Z' }) });
@@ -211,7 +218,7 @@ function* envelopes() {
   for (const [name, [description, value, outputs, keys]] of Object.entries(GOOD)) {
     yield [name, { description, mis: '§7.4, §26.2; decisions 1 to 6 and 10', expect: 'valid', ...given(keys), ...input(value), outputs }];
   }
-  const refused = (description, error, mis) => ({ description: `${description}: refused`, mis, expect: 'invalid', error });
+  const refused = (description, error, mis) => ({ description: `${description}: refused`, mis, expect: 'invalid', ...(error === ANY ? {} : { error }) });
   for (const [name, [description, value]] of Object.entries(MALFORMED)) {
     yield [`malformed-${name}`, { ...refused(description, PARSE, '§19.2 step 2, §26; decisions 2, 3 and 5'), ...given(), ...input(value) }];
   }

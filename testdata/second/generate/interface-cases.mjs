@@ -52,6 +52,11 @@ const BAD_TOOLS = {
   'schema-true': ['an input schema that is true: JSON Schema has it, MCP has not', { name: 'a', inputSchema: true }],
   'schema-string': ['an input schema in a string', { name: 'a', inputSchema: '{}' }],
   'schema-other-case': ['InputSchema is another member', { name: 'a', InputSchema: S }],
+  'annotations-array': ['annotations that are an array', { name: 'a', inputSchema: S, annotations: [] }],
+  'annotations-string': ['annotations that are a string', { name: 'a', inputSchema: S, annotations: '' }],
+  'annotations-false': ['annotations that are false', { name: 'a', inputSchema: S, annotations: false }],
+  'output-schema-array': ['an output schema that is an array', { name: 'a', inputSchema: S, outputSchema: [] }],
+  'output-schema-true': ['an output schema that is true', { name: 'a', inputSchema: S, outputSchema: true }],
   'name-absent': ['no name', { inputSchema: S }],
   'name-empty': ['an empty name', { name: '', inputSchema: S }],
   'name-null': ['a null name', { name: null, inputSchema: S }],
@@ -117,6 +122,10 @@ const GOOD_MANIFESTS = {
   'egress': ['egress with endpoints', one((t) => void Object.assign(t.side_effects, { network_egress: true, network_endpoints: ['*.acme.example'] }))],
   'side-effects-whole': ['every member of side effects', one((t) => void Object.assign(t.side_effects, { network_endpoints: [], executes_code: true, execution_context: 'sandboxed-wasm', accesses_env_vars: true, env_vars_accessed: ['HOME'], human_readable_summary: 's' }))],
   'capability-scope': ['a capability with a scope, on a resource of one\'s own', one((t) => void t.capabilities_required.push({ resource: 'com.acme.printer', actions: [], scope: '*', required: false }))],
+  'unknown-members': ['members that the standard does not name, at every level: its schema is open, and they are the publisher\'s own', (m) => {
+    for (const o of [m, m.server, m.server.publisher, m.tools[0], ...Object.values(m.tools[0])]) if (typeof o === 'object' && !Array.isArray(o)) o['com.acme.note'] = 'x';
+  }],
+  'no-tools': ['a server without tools', (m) => void (m.tools = [])],
   'capabilities-none': ['no capability', one((t) => void (t.capabilities_required = []))],
 };
 
@@ -143,6 +152,7 @@ const BAD_MANIFESTS = {
   'issued-at-number': ['a time as a number', (m) => void (m.issued_at = 1772366400)],
   'expires-at-null': ['expires_at null', (m) => void (m.expires_at = null)],
   'attestations': ['an attestations member (decision 2)', (m) => void (m.attestations = [])],
+  'tool-name-empty': ['a tool with an empty name', one((t) => void (t.name = ''))],
   'tool-name-absent': ['a tool without a name', one((t) => void delete t.name)],
   'tool-version-absent': ['a tool without a version', one((t) => void delete t.version)],
   'interface-absent': ['a tool without an interface', one((t) => void delete t.interface)],
@@ -170,6 +180,7 @@ const BAD_MANIFESTS = {
     t.interface.description_digest += '\n';
     recompose(t);
   })],
+  'digest-algorithms-mixed-sha512': ['parts by SHA-256 under a composite by SHA-512', one((t) => recompose(t, 'sha512'))],
   'digest-algorithms-mixed': ['digests of two algorithms in one interface', one((t) => {
     t.interface.description_digest = `sha512:${hex('0f', 64)}`;
     recompose(t);
@@ -198,6 +209,8 @@ const BAD_MANIFESTS = {
   'provenance-slsa-string': ['SLSA level "2"', one((t) => void (t.provenance.slsa_level = '2'))],
   'provenance-time': ['a build time that is none', one((t) => void (t.provenance.build_timestamp = 'yesterday'))],
   'provenance-repository': ['a repository that is no URI', one((t) => void (t.provenance.source_repo = 'not a uri'))],
+  'provenance-repository-host': ['a repository whose URI has half a host', one((t) => void (t.provenance.source_repo = 'https://[::1/a'))],
+  'provenance-repository-relative': ['a repository that is a path', one((t) => void (t.provenance.source_repo = '/acme/file-tools'))],
   'provenance-reproducible': ['reproducible as a string', one((t) => void (t.provenance.reproducible = 'yes'))],
   'lineage-version-number': ['a previous version that is a number', one((t) => void (t.lineage = { previous_version: 1 }))],
   'lineage-digest': ['a previous digest that is none', one((t) => void (t.lineage = { previous_version: '1', previous_manifest_digest: 'sha256:', changes: [] }))],

@@ -43,9 +43,9 @@ const CASES = {
   'no-source-repo': ['a commit, but no source repository', 'warn', level(0, MATCH, 0), { envelope: sealed(manifest((m) => m.tools.forEach((t) => delete t.provenance.source_repo))) }],
   'unknown-tool': ['a tool that nobody sealed is at level 0, and the server with it', 'warn', { ...level(0), advisories: ['INTERFACE_UNKNOWN_TOOL'] }, { tools: [...TOOLS, changed(WRITE, (t) => void (t.name = 'deleteFile'))] }],
   'unknown-tool-block-1': ['the same where level 1 is asked for', 'fail', { ...level(0), advisories: ['INTERFACE_UNKNOWN_TOOL'] }, { tools: [...TOOLS, changed(WRITE, (t) => void (t.name = 'deleteFile'))], policy: 'block_below_level_1' }],
-  'unknown-tool-by-case': ['writefile is not writeFile', 'warn', { ...level(0, { searchFiles: true }), advisories: ['INTERFACE_UNKNOWN_TOOL', 'missing_tool'] }, { tools: [SEARCH, changed(WRITE, (t) => void (t.name = 'writefile'))] }],
-  'missing-tool': ['a sealed tool that is not served', 'pass', { ...level(1, { searchFiles: true }), advisories: ['missing_tool'] }, { tools: [SEARCH] }],
-  'server-version': ['a manifest for an older version of the server', 'pass', { ...level(1), advisories: ['version_mismatch'] }, { server: { name: 'acme-file-tools', version: '1.3.0' } }],
+  'unknown-tool-by-case': ['writefile is not writeFile', 'warn', { ...level(0, { searchFiles: true }), advisories: ['INTERFACE_UNKNOWN_TOOL', 'MISSING_TOOL'] }, { tools: [SEARCH, changed(WRITE, (t) => void (t.name = 'writefile'))] }],
+  'missing-tool': ['a sealed tool that is not served', 'pass', { ...level(1, { searchFiles: true }), advisories: ['MISSING_TOOL'] }, { tools: [SEARCH] }],
+  'server-version': ['a manifest for an older version of the server', 'pass', { ...level(1), advisories: ['VERSION_MISMATCH'] }, { server: { name: 'acme-file-tools', version: '1.3.0' } }],
 };
 
 const CHANGED = {
@@ -102,7 +102,7 @@ function* levels() {
     const tool = tools[0] === SEARCH ? 'writeFile' : 'searchFiles';
     yield [`changed-${name}`, vector(description, 'fail', { ...level(0, { ...MATCH, [tool]: false }), errors }, { tools })];
   }
-  const appeared = { ...level(0, { ...MATCH, writeFile: false }), errors: [ANNOTATIONS], advisories: ['interface_extension'] };
+  const appeared = { ...level(0, { ...MATCH, writeFile: false }), errors: [ANNOTATIONS], advisories: ['INTERFACE_EXTENSION'] };
   yield ['changed-annotations-added', vector('annotations where none were sealed', 'fail', appeared, { tools: write((t) => void (t.annotations = {})) })];
   const inSnapshot = { ...level(0, { ...MATCH, searchFiles: false }), errors: [DESCRIPTION] };
   yield ['changed-in-snapshot', vector('a snapshot that differs', 'fail', inSnapshot, { observed: 'snapshot', tools: CHANGED.description[2] })];

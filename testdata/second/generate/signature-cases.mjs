@@ -37,6 +37,7 @@ function plusL(sig) {
 }
 
 const zero = Buffer.alloc(32);
+const ONE = Buffer.from([1, ...Array(31).fill(0)]); // the neutral element of Ed25519's group
 
 const GOOD = {
   'ed25519': ['Ed25519 over an envelope\'s PAE', publisher, message, edwards],
@@ -80,6 +81,7 @@ const BAD_KEYS = {
   'key-off-curve': ['a P-256 point that is not on the curve', { ...publisherES256.jwk, y: base64url(flipped(Buffer.from(y, 'base64url'), 31)) }, ecdsa],
   'key-point-short': ['a P-256 coordinate of 31 bytes', { ...publisherES256.jwk, x: base64url(Buffer.from(x, 'base64url').subarray(1)) }, ecdsa],
   'key-ed25519-short': ['an Ed25519 key of 31 bytes', { ...publisher.jwk, x: base64url(Buffer.from(publisher.jwk.x, 'base64url').subarray(1)) }, edwards],
+  'key-small-order': ['a key of small order, under which this signature holds for every message', { ...publisher.jwk, x: base64url(ONE) }, Buffer.concat([ONE, zero])],
   'key-alg-rs256': ['an Ed25519 key that says it is for RS256', { ...publisher.jwk, alg: 'RS256' }, edwards],
   'key-alg-es384': ['a P-256 key that says it is for ES384', { ...publisherES256.jwk, alg: 'ES384' }, ecdsa],
   'key-curve-ed448': ['an Ed448 key: not one of the standard\'s algorithms', { ...publisher.jwk, crv: 'Ed448' }, edwards],
