@@ -146,12 +146,12 @@ func (g git) run(ctx context.Context, args ...string) (string, error) {
 	switch {
 	case ctx.Err() != nil:
 		return "", fmt.Errorf("git %s did not answer in time: %w", args[0], ctx.Err())
-	case err != nil:
-		return "", &gitError{command: args[0], stderr: strings.TrimSpace(stderr.String()), err: err}
 	case stdout.over:
 		return "", fmt.Errorf("git %s: %w", args[0], errTooMuch)
+	case err != nil:
+		return "", &gitError{command: args[0], stderr: strings.TrimSpace(stderr.kept.String()), err: err}
 	}
-	return stdout.String(), nil
+	return stdout.kept.String(), nil
 }
 
 // gitError is a git that ended with a fault.
@@ -174,20 +174,19 @@ func (e *gitError) Error() string {
 
 func (e *gitError) Unwrap() error { return e.err }
 
-// bounded keeps the first [gitOutput] bytes, and takes the rest so that git
-// does not wait for us.
+// bounded keeps the first [gitOutput] bytes. More is an error, upon which the
+// pipe is closed and git ends. The buffer is no embedded one: io.Copy would
+// find its ReadFrom and never call Write.
 type bounded struct {
-	bytes.Buffer
+	kept bytes.Buffer
 	over bool
 }
 
 func (b *bounded) Write(p []byte) (int, error) {
-	n := len(p)
-	if room := gitOutput - b.Len(); n > room {
-		p, b.over = p[:room], true
+	if b.over = b.over || len(p) > gitOutput-b.kept.Len(); b.over {
+		return 0, errTooMuch
 	}
-	_, _ = b.Buffer.Write(p)
-	return n, nil
+	return b.kept.Write(p)
 }
 
 // readCheckout reads the repository around dir. The error says why there is
