@@ -1,0 +1,209 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/mcp-integrity/seal-action/internal/declare"
+	"github.com/mcp-integrity/seal-action/internal/escape"
+	"github.com/mcp-integrity/seal-action/internal/platform"
+	"github.com/mcp-integrity/seal-action/seal"
+	"github.com/mcp-integrity/seal-action/seal/fingerprint"
+)
+
+// assemble makes the manifest from what was observed and what is declared.
+func (r *sealRun) assemble(context.Context) error {
+	snap := r.view.snapshot
+	if len(snap.Tools) == 0 {
+		return failsf("the server lists no tools: there is nothing to seal").
+			withHint("some servers list none without credentials or settings: --env NAME=VALUE passes them")
+	}
+	if snap.Server.Name == "" {
+		return failsf("the server has no name: serverInfo.name is empty, and MIS §8.3 requires one")
+	}
+	publisher, err := r.publisher()
+	if err != nil {
+		return err
+	}
+	r.manifest = &seal.Manifest{
+		SealVersion: seal.Version,
+		Server:      seal.Server{Name: snap.Server.Name, Version: snap.Server.Version, Publisher: publisher},
+		IssuedAt:    r.now(),
+	}
+	if d := r.duration("expires-in"); d > 0 {
+		expires := r.in(d)
+		r.manifest.ExpiresAt = &expires
+	}
+	provenance := r.provenance()
+	version := snap.Server.Version
+	var sealed *seal.Artifact
+	if f := r.primary(); f != nil {
+		sealed, version = &f.Artifact, f.Artifact.Version
+		r.compareFacts(f.Artifact.Version, f.MCPName)
+	}
+	for _, t := range snap.Tools {
+		d, err := r.declaration(t.Name)
+		if err != nil {
+			return err
+		}
+		digests, err := fingerprint.Of(t, r.algorithm)
+		if err != nil {
+			return failsf("%w", err)
+		}
+		r.manifest.Tools = append(r.manifest.Tools, seal.Tool{
+			Name: t.Name, Version: version, Interface: digests, Artifact: sealed,
+			SideEffects: d.SideEffects, Capabilities: d.Capabilities, Provenance: provenance,
+		})
+	}
+	r.sayUndeclared()
+	r.lint()
+	return nil
+}
+
+// publisher says who seals: what is given, else what is declared, else what
+// the platform or git says. With the local key it is this user, whatever else
+// is declared (decision 22).
+func (r *sealRun) publisher() (seal.Publisher, error) {
+	p := seal.Publisher{ID: r.str("publisher-id"), Namespace: r.str("namespace")}
+	if d := r.declared; d != nil {
+		p.ID, p.URL = first(p.ID, d.Publisher.ID), d.Publisher.URL
+	}
+	if r.localKey {
+		name, err := r.User()
+		if err != nil {
+			return p, undecidedf("the name of this user: %w", err)
+		}
+		p.Namespace = platform.LocalNamespace(name)
+		if d := r.declared; d != nil && d.Publisher.Namespace != "" {
+			r.note("the local key seals as %s, not as the declared %s: give the publisher's --key for a release", p.Namespace, d.Publisher.Namespace)
+		}
+		p.ID = first(p.ID, p.Namespace)
+		return p, nil
+	}
+	if d := r.declared; d != nil {
+		p.Namespace = first(p.Namespace, d.Publisher.Namespace)
+	}
+	p.Namespace = first(p.Namespace, r.facts.Namespace)
+	if p.Namespace == "" {
+		return p, usagef("the publisher's namespace is not given, and neither the platform nor git tells it").
+			withHint("--namespace io.github.OWNER, or publisher.namespace in %s", r.str("config"))
+	}
+	p.ID = first(p.ID, r.facts.PublisherID, p.Namespace)
+	if p.URL == "" && p.Namespace == r.facts.Namespace {
+		p.URL = r.facts.PublisherURL
+	}
+	return p, nil
+}
+
+func first(candidates ...string) string {
+	for _, c := range candidates {
+		if c != "" {
+			return c
+		}
+	}
+	return ""
+}
+
+// provenance holds the source of the release (MIS §12.2).
+func (r *sealRun) provenance() *seal.Provenance {
+	p := &seal.Provenance{SourceRepo: r.str("source-repo"), Commit: r.str("commit")}
+	fromFacts := p.SourceRepo == "" || p.SourceRepo == r.facts.SourceRepo
+	p.SourceRepo = first(p.SourceRepo, r.facts.SourceRepo)
+	if f := r.primary(); f != nil && f.Repository != "" {
+		if p.SourceRepo == "" {
+			p.SourceRepo = f.Repository
+			r.note("source repository %s, as the package says", p.SourceRepo)
+		} else if !strings.EqualFold(p.SourceRepo, f.Repository) {
+			r.warn("the package names the repository %s, sealed is %s", f.Repository, p.SourceRepo)
+		}
+	}
+	// A commit of one repository says nothing about another.
+	if fromFacts && p.Commit == "" {
+		p.Commit = r.facts.Commit
+	}
+	if fromFacts && p.Commit == r.facts.Commit {
+		p.Branch = r.facts.Branch
+		if r.facts.Dirty {
+			r.warn("the work tree has changes that commit %.12s does not have", p.Commit)
+		}
+	}
+	if p.SourceRepo == "" || p.Commit == "" {
+		r.warn("without source_repo and commit the manifest reaches level 0 only: give --source-repo and --commit")
+	}
+	if *p == (seal.Provenance{}) {
+		return nil
+	}
+	return p
+}
+
+// compareFacts names what package and server say differently of one thing.
+// They are never merged in silence.
+func (r *sealRun) compareFacts(version, mcpName string) {
+	info := r.view.snapshot.Server
+	if version != info.Version {
+		r.note("the package is version %q, the server calls itself %q: both are sealed", version, info.Version)
+	}
+	owner, _, ok := strings.Cut(mcpName, "/")
+	if ns := r.manifest.Server.Publisher.Namespace; ok && owner != ns && !r.localKey {
+		r.warn("the package's mcpName is %s, in another namespace than the publisher's %s", mcpName, ns)
+	}
+}
+
+// declaration finds what a tool declares, or the widest where it declares
+// nothing and that is allowed (decision 21).
+func (r *sealRun) declaration(tool string) (declare.Declaration, error) {
+	if d := r.declared.Declaration(tool); d.Origin != declare.Undeclared {
+		return d, nil
+	}
+	if r.facts.Kind != platform.Desk && !r.is("allow-undeclared") {
+		return declare.Declaration{}, failsf("tool %s declares no side effects and capabilities", escape.TerminalLimit(tool, 100)).
+			withHint("mcp-integrity init writes %s with the widest declarations to narrow down; --allow-undeclared seals them as they are", r.str("config"))
+	}
+	return declare.Widest(), nil
+}
+
+// sayUndeclared names the tools that were sealed with the widest declarations.
+func (r *sealRun) sayUndeclared() {
+	var names []string
+	for _, t := range r.manifest.Tools {
+		if r.declared.Declaration(t.Name).Origin == declare.Undeclared {
+			names = append(names, t.Name)
+		}
+	}
+	if len(names) > 0 {
+		r.warn("%d of %d tools declare nothing and are sealed with the widest side effects and capabilities: %s (mcp-integrity init writes declarations to narrow down)",
+			len(names), len(r.manifest.Tools), someNames(names))
+	}
+}
+
+// lint says what is allowed and likely wrong.
+func (r *sealRun) lint() {
+	served := make([]string, 0, len(r.view.snapshot.Tools))
+	for _, t := range r.view.snapshot.Tools {
+		served = append(served, t.Name)
+		for _, l := range fingerprint.Lint(t) {
+			r.warn("tool %s: %s", t.Name, l)
+		}
+		for _, f := range escape.Findings(t.Description) {
+			if f.Class.Hides() {
+				r.warn("tool %s: its description has characters that nobody sees: %s", t.Name, f)
+			}
+		}
+		for _, c := range declare.Contradictions(t, r.declared.Declaration(t.Name)) {
+			r.warn("%s:%d: tool %s: %s", r.str("config"), c.Line, t.Name, c.Message)
+		}
+	}
+	for _, u := range r.declared.UnknownTools(served) {
+		r.warn("%s:%d: the server lists no tool %s", r.str("config"), u.Line, u.Name)
+	}
+}
+
+// someNames joins names for a message, bounded.
+func someNames(names []string) string {
+	const most = 8
+	if len(names) > most {
+		return strings.Join(names[:most], ", ") + fmt.Sprintf(" and %d more", len(names)-most)
+	}
+	return strings.Join(names, ", ")
+}

@@ -1,0 +1,232 @@
+// Package cli is the command line: one option table, the commands, the seal
+// run and the verify run, and the printers.
+//
+// Standard output is data, standard error is talk. Exit codes are the same in
+// every format:
+//
+//	0  it holds (pass, or a warning)
+//	1  it does not hold
+//	2  wrong use, found before any work
+//	3  it could not be decided: something did not answer, died, or is a bug here
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/user"
+	"runtime/debug"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/mcp-integrity/seal-action/internal/escape"
+)
+
+// The exit codes.
+const (
+	ExitHolds     = 0
+	ExitFails     = 1
+	ExitUsage     = 2
+	ExitUndecided = 3
+)
+
+// Command is one run of the program, with everything it takes from outside.
+type Command struct {
+	Stdout, Stderr io.Writer
+	// Getenv reads one environment variable; options are looked up in it.
+	Getenv func(string) string
+	// Now is the clock.
+	Now func() time.Time
+	// ConfigDir gives the user's configuration directory, where the local key is.
+	ConfigDir func() (string, error)
+	// User gives the name of the user, for the namespace of the local key.
+	User func() (string, error)
+}
+
+// NewCommand returns a Command on the real clock and the real user.
+func NewCommand(stdout, stderr io.Writer, getenv func(string) string) *Command {
+	return &Command{
+		Stdout: stdout, Stderr: stderr, Getenv: getenv, Now: time.Now, ConfigDir: os.UserConfigDir,
+		User: func() (string, error) {
+			u, err := user.Current()
+			if err != nil {
+				return "", err
+			}
+			return u.Username, nil
+		},
+	}
+}
+
+// exitError is an error with the exit code it means, and perhaps a hint: a
+// command or a setting that cures it.
+type exitError struct {
+	code int
+	err  error
+	hint string
+}
+
+func (e *exitError) Error() string { return e.err.Error() }
+
+func (e *exitError) Unwrap() error { return e.err }
+
+func usagef(format string, args ...any) *exitError {
+	return &exitError{code: ExitUsage, err: fmt.Errorf(format, args...)}
+}
+
+func failsf(format string, args ...any) *exitError {
+	return &exitError{code: ExitFails, err: fmt.Errorf(format, args...)}
+}
+
+func undecidedf(format string, args ...any) *exitError {
+	return &exitError{code: ExitUndecided, err: fmt.Errorf(format, args...)}
+}
+
+func (e *exitError) withHint(format string, args ...any) *exitError {
+	e.hint = fmt.Sprintf(format, args...)
+	return e
+}
+
+// Main runs the command line args, without the program's name, and returns the
+// exit code. A panic is a bug, and a bug never looks like a verdict.
+func (c *Command) Main(ctx context.Context, args []string) (code int) {
+	defer func() {
+		if p := recover(); p != nil {
+			fmt.Fprintf(c.Stderr, "mcp-integrity: a bug in mcp-integrity, not a verdict: %v\n%s", p, debug.Stack())
+			code = ExitUndecided
+		}
+	}()
+	root := c.root()
+	root.SetArgs(args)
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		return ExitHolds
+	}
+	var exit *exitError
+	if !errors.As(err, &exit) {
+		// Only cobra's own errors have no code, and they are about wrong use.
+		exit = &exitError{code: ExitUsage, err: err, hint: "mcp-integrity --help"}
+	}
+	if exit.err != nil {
+		c.talk("error: %s", escape.Block(exit.err.Error()))
+	}
+	if exit.hint != "" {
+		c.talk("hint: %s", exit.hint)
+	}
+	return exit.code
+}
+
+// talk writes one line to standard error. Its arguments are printed as they
+// are: what a stranger wrote goes through package escape before.
+func (c *Command) talk(format string, args ...any) {
+	fmt.Fprintf(c.Stderr, "mcp-integrity: "+format+"\n", args...)
+}
+
+// warn is talk about something that may be wrong, with every argument escaped.
+func (c *Command) warn(format string, args ...any) {
+	c.talk("warning: %s", escape.Block(fmt.Sprintf(format, args...)))
+}
+
+// note is talk about something that a reader may want to know, escaped.
+func (c *Command) note(format string, args ...any) {
+	c.talk("%s", escape.Block(fmt.Sprintf(format, args...)))
+}
+
+// version is set by the release build.
+var version = ""
+
+func programVersion() string {
+	if version != "" {
+		return version
+	}
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
+		return info.Main.Version
+	}
+	return "(devel)"
+}
+
+func (c *Command) root() *cobra.Command {
+	root := &cobra.Command{
+		Use:           "mcp-integrity",
+		Short:         "Seal and verify the releases of MCP tool servers",
+		Long:          "mcp-integrity binds what an MCP tool server tells a model, and the code behind it, to whoever published it\n(the MCP Integrity Standard, MIS v1.0.0).",
+		Version:       programVersion(),
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args:          cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return cmd.Help()
+		},
+	}
+	root.SetOut(c.Stdout)
+	root.SetErr(c.Stderr)
+	for _, k := range commands {
+		root.AddCommand(c.subcommand(k))
+	}
+	return root
+}
+
+// invocation is one command line, resolved: what the commands run on.
+type invocation struct {
+	*Command
+	values
+	// args stand before "--", server behind it.
+	args   []string
+	server []string
+	said   map[string]bool
+}
+
+// noteOnce is note for what would be said at every start of the server.
+func (i *invocation) noteOnce(msg string) {
+	if i.said == nil {
+		i.said = map[string]bool{}
+	}
+	if !i.said[msg] {
+		i.said[msg] = true
+		i.note("%s", msg)
+	}
+}
+
+func (c *Command) subcommand(k command) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:                   k.use,
+		Short:                 k.short,
+		Long:                  k.long,
+		Example:               k.example,
+		DisableFlagsInUseLine: true,
+	}
+	name := cmd.Name()
+	flags := addFlags(cmd.Flags(), name)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		inv := &invocation{Command: c, args: args}
+		if at := cmd.ArgsLenAtDash(); at >= 0 {
+			inv.args, inv.server = args[:at], args[at:]
+			if len(inv.server) == 0 {
+				return usagef("nothing stands behind --: want the server's command")
+			}
+		}
+		if len(inv.args) < k.minArgs || len(inv.args) > k.maxArgs {
+			return usagef("%s: %s", name, wrongCount(len(inv.args), k.minArgs, k.maxArgs)).withHint("mcp-integrity %s --help", name)
+		}
+		var err error
+		var passedOver []string
+		if inv.values, passedOver, err = resolve(name, flags, c.Getenv); err != nil {
+			return err
+		}
+		for _, variable := range passedOver {
+			c.warn("%s is set and passed over: what decides trust is taken from a flag or a declared input only", variable)
+		}
+		return k.run(cmd.Context(), inv)
+	}
+	return cmd
+}
+
+func wrongCount(got, least, most int) string {
+	want := fmt.Sprintf("%d to %d", least, most)
+	if least == most {
+		want = fmt.Sprint(least)
+	}
+	return fmt.Sprintf("%d arguments, want %s", got, want)
+}

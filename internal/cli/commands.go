@@ -1,0 +1,78 @@
+package cli
+
+import "context"
+
+// command is one row of the command table.
+type command struct {
+	use, short, long, example string
+	minArgs, maxArgs          int
+	run                       func(context.Context, *invocation) error
+}
+
+// maxKeys bounds the keys of one JWKS command line.
+const maxKeys = 100
+
+var commands = []command{
+	{
+		use:   "seal [options] [-- SERVER ARG…]",
+		short: "Run the server, fingerprint it, hash the artifact, sign, check, write",
+		long: "seal starts the tool server twice, lists its tools, hashes the artifact, and signs a Sealed Manifest.\n" +
+			"Nothing is written before our own verifier has accepted it. Without --key the desk's local key signs,\n" +
+			"in the namespace local.USER.",
+		example: "  mcp-integrity seal --key signing-key.json --artifact acme-tools-1.2.4.tgz -- node dist/index.js\n" +
+			"  mcp-integrity seal --server ./my-mcp-server --key ./signing-key.json \\\n" +
+			"    --source-repo https://github.com/my-org/my-server --commit $(git rev-parse HEAD) --output ./mcp-integrity.json",
+		run: runSeal,
+	},
+	{
+		use:   "verify [MANIFEST] [options] [-- SERVER ARG…]",
+		short: "Check a sealed manifest against a server, a snapshot, an artifact, a policy",
+		long: "verify checks the signatures of a manifest (a file or URL; else ./mcp-integrity.json, else the server's\n" +
+			".well-known), and only then starts the server and compares. Exit codes: 0 pass or warning, 1 fail, 2 wrong use,\n" +
+			"3 undecided.",
+		example: "  mcp-integrity verify --key publisher.pub.json --namespace io.github.acme -- node dist/index.js\n" +
+			"  mcp-integrity verify https://acme.example/.well-known/mcp-integrity.json \\\n" +
+			"    --jwks https://acme.example/.well-known/mcp-integrity-keys.json --policy block_below_level_1 --server-url https://acme.example/mcp",
+		maxArgs: 1, run: runVerify,
+	},
+	{
+		use:     "extract [options] [-- SERVER ARG…]",
+		short:   "Write what a server serves, byte for byte, as an interface snapshot",
+		example: "  mcp-integrity extract --output server.interface.json -- node dist/index.js",
+		run:     runExtract,
+	},
+	{
+		use:   "diff OLD NEW",
+		short: "Say what changed between two releases or snapshots, in words",
+		long: "diff compares two interface snapshots, or the snapshots beside two manifests, and shows which words moved.\n" +
+			"Invisible and bidirectional characters are made visible.",
+		example: "  mcp-integrity diff old/mcp-integrity.interface.json new/mcp-integrity.interface.json",
+		minArgs: 2, maxArgs: 2, run: runDiff,
+	},
+	{
+		use:   "inspect FILE",
+		short: "Print what a manifest says, unverified",
+		long: "inspect checks no signature. --extract writes one part in the form that other tools take: the payload's bytes,\n" +
+			"the publisher's signature (DER for ES256), the in-toto statement, or a bundle (a DSSE envelope in padded base64).",
+		example: "  mcp-integrity inspect mcp-integrity.json --extract payload --output payload.json",
+		minArgs: 1, maxArgs: 1, run: runInspect,
+	},
+	{
+		use:     "keygen",
+		short:   "Make a signing key, or export the local one",
+		example: "  mcp-integrity keygen --algorithm Ed25519 --key-id my-publisher-key-2026 --output ./signing-key.json",
+		run:     runKeygen,
+	},
+	{
+		use:     "jwks KEY…",
+		short:   "Print the public halves of keys as a JWKS document",
+		example: "  mcp-integrity jwks signing-key.json --output .well-known/mcp-integrity-keys.json",
+		minArgs: 1, maxArgs: maxKeys, run: runJWKS,
+	},
+	{
+		use:     "init [options] [-- SERVER ARG…]",
+		short:   "Write mcp-integrity.yaml from a live server",
+		example: "  mcp-integrity init -- node dist/index.js",
+		run:     runInit,
+	},
+}

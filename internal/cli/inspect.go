@@ -1,0 +1,186 @@
+package cli
+
+import (
+	"context"
+	"encoding/asn1"
+	"encoding/base64"
+	"encoding/json"
+	"math/big"
+
+	"github.com/opencontainers/go-digest"
+
+	"github.com/mcp-integrity/seal-action/internal/keys"
+	"github.com/mcp-integrity/seal-action/seal"
+)
+
+// runInspect prints what a manifest says, and that nobody checked it.
+func runInspect(_ context.Context, inv *invocation) error {
+	data, err := readFile(inv.args[0], seal.MaxEnvelopeSize)
+	if err != nil {
+		return err
+	}
+	e, err := seal.ParseEnvelope(data)
+	if err != nil {
+		return undecidedf("%s: %w", inv.args[0], err)
+	}
+	if part := inv.str("extract"); part != "" {
+		out, err := inv.extractPart(e, part)
+		if err != nil {
+			return err
+		}
+		return inv.print(inv.str("output"), out)
+	}
+	m, err := seal.ParseManifest(e.Payload)
+	if err != nil {
+		return undecidedf("%s: %w", inv.args[0], err)
+	}
+	inv.warn("nothing here is verified: this is what the file says, whoever wrote it")
+	out, err := renderInspection(inv.str("format"), e, m)
+	if err != nil {
+		return undecidedf("%w", err)
+	}
+	return inv.print(inv.str("output"), out)
+}
+
+// inspection is what inspect prints as JSON.
+type inspection struct {
+	Verified      bool            `json:"verified"` // always false
+	PayloadDigest string          `json:"payload_digest"`
+	Manifest      json.RawMessage `json:"manifest"`
+	Attestations  []claimed       `json:"attestations"`
+}
+
+// claimed is an attestation's labels.
+type claimed struct {
+	KeyID     string          `json:"keyid"`
+	Role      seal.Role       `json:"role,omitempty"`
+	Type      string          `json:"attestation_type,omitempty"`
+	Timestamp *seal.Timestamp `json:"timestamp,omitempty"`
+	ExpiresAt *seal.Timestamp `json:"expires_at,omitempty"`
+	Bound     bool            `json:"has_statement"`
+}
+
+func renderInspection(format string, e *seal.Envelope, m *seal.Manifest) ([]byte, error) {
+	v := inspection{PayloadDigest: string(e.PayloadDigest(digest.SHA256)), Manifest: e.Payload, Attestations: []claimed{}}
+	for _, s := range e.Signatures {
+		st, _ := seal.StatementOf(s)
+		v.Attestations = append(v.Attestations, claimed{s.KeyID, s.Role, s.Type, s.Timestamp, s.ExpiresAt, st != nil})
+	}
+	if format == "json" {
+		return renderJSON(v)
+	}
+	p := &page{}
+	p.line("UNVERIFIED: what the file says of itself")
+	p.line("server     %s %s", m.Server.Name, orDash(m.Server.Version))
+	p.line("publisher  %s (%s)", m.Server.Publisher.Namespace, m.Server.Publisher.ID)
+	p.line("issued     %s", m.IssuedAt.String())
+	p.line("payload    %s", v.PayloadDigest)
+	for _, a := range v.Attestations {
+		p.line("attested   as %s %s, keyid %s", orNone(string(a.Role)), orNone(a.Type), a.KeyID)
+	}
+	for i, t := range m.Tools {
+		if i == maxFindings {
+			p.line("%d more tools, see --format json", len(m.Tools)-i)
+			break
+		}
+		p.line("tool       %s %s", t.Name, orDash(t.Version))
+		p.line("             %s", string(t.Interface.Composite))
+		p.line("             %s", declares(t.SideEffects))
+		if a := t.Artifact; a != nil {
+			p.line("             %s %s %s, %s", string(a.Type), a.Identifier, orDash(a.Version), string(a.Digest))
+		}
+		if pr := t.Provenance; pr != nil {
+			p.line("             from %s at %s", orNone(pr.SourceRepo), orNone(pr.Commit))
+		}
+	}
+	return p.Bytes(), nil
+}
+
+func orNone(s string) string {
+	if s == "" {
+		return "(none)"
+	}
+	return s
+}
+
+// declares puts side effects in a few words.
+func declares(s seal.SideEffects) string {
+	words := "reads " + someNames(s.Reads) + "; writes " + someNames(s.Writes)
+	for _, f := range []struct {
+		set  bool
+		text string
+	}{
+		{s.NetworkEgress, "; reaches " + someNames(s.NetworkEndpoints)},
+		{s.ExecutesCode, "; executes code"},
+		{s.AccessesEnvVars, "; reads environment variables"},
+		{s.SpawnsProcesses, "; spawns processes"},
+		{s.ModifiesSystemState, "; modifies the system"},
+		{s.PersistsData, "; persists data"},
+	} {
+		if f.set {
+			words += f.text
+		}
+	}
+	return words
+}
+
+// extractPart gives one part in the form that other tools take.
+func (i *invocation) extractPart(e *seal.Envelope, part string) ([]byte, error) {
+	if part == "payload" {
+		return e.Payload, nil
+	}
+	s, err := publisherSignature(e)
+	if err != nil {
+		return nil, err
+	}
+	if part == "statement" {
+		return statementBytes(s)
+	}
+	sig, err := i.libraryForm(s.Sig)
+	if err != nil || part == "signature" {
+		return sig, err
+	}
+	return renderJSON(map[string]any{
+		"payloadType": seal.PayloadType,
+		"payload":     base64.StdEncoding.EncodeToString(e.Payload),
+		"signatures":  []map[string]string{{"keyid": s.KeyID, "sig": base64.StdEncoding.EncodeToString(sig)}},
+	})
+}
+
+func publisherSignature(e *seal.Envelope) (seal.Signature, error) {
+	for _, s := range e.Signatures {
+		if s.Role == seal.RolePublisher || s.Role == "" {
+			return s, nil
+		}
+	}
+	return seal.Signature{}, failsf("the envelope has no publisher's signature")
+}
+
+// libraryForm is a signature as crypto libraries take it: ES256 as DER, Ed25519
+// as it is. Both have 64 bytes in the envelope; only the key tells them apart.
+func (i *invocation) libraryForm(sig []byte) ([]byte, error) {
+	name := i.str("key")
+	if name == "" {
+		i.note("without --key the signature is written as it stands; with an ES256 key it is written as DER")
+		return sig, nil
+	}
+	key, err := keys.ReadPublic(name)
+	if err != nil {
+		return nil, usagef("--key: %w", err)
+	}
+	if key.Algorithm != keys.ES256 {
+		return sig, nil
+	}
+	if len(sig) != 64 {
+		return nil, failsf("signature of %d bytes, want 64", len(sig))
+	}
+	return asn1.Marshal(struct{ R, S *big.Int }{new(big.Int).SetBytes(sig[:32]), new(big.Int).SetBytes(sig[32:])})
+}
+
+func statementBytes(s seal.Signature) ([]byte, error) {
+	raw, err := seal.StatementOf(s)
+	if err != nil || raw == nil {
+		return nil, failsf("the publisher's attestation has no statement")
+	}
+	return seal.StatementPayload(raw)
+}

@@ -1,0 +1,106 @@
+package cli
+
+// kind is how an option's value is written.
+type kind int
+
+const (
+	text     kind = iota
+	boolean       // true or false
+	list          // repeatable; one item a line in an environment
+	duration      // 30s, 12h, 30d
+)
+
+// option is one row of the table from which flags, inputs, environment
+// variables and help all come. It is declared once, here.
+type option struct {
+	name string
+	kind kind
+	help string
+	// def is the default; defs are those of single commands.
+	def  string
+	defs map[string]string
+	// values are the only ones that are allowed; nil for any.
+	values []string
+	// trust marks an option that decides trust (⚿): it comes from a flag or a
+	// declared input, never from the ambient environment.
+	trust bool
+	// secret marks an option whose value may be a secret when it does not come
+	// from the command line, where everyone could see it.
+	secret bool
+	// aliases are other names of it, by the standard's own examples.
+	aliases []string
+	// on names the commands that have it.
+	on []string
+}
+
+var (
+	runsServer = []string{"seal", "verify", "extract", "init"}
+	sealing    = []string{"seal"}
+	verifying  = []string{"verify"}
+)
+
+var options = []option{
+	// The server.
+	{name: "server", help: "the server's `command`, split by shell quoting rules; no shell runs", on: runsServer, aliases: []string{"server-path"}},
+	{name: "server-url", help: "the `URL` of a running server (Streamable HTTP, or the older SSE)", on: runsServer},
+	{name: "header", kind: list, help: "a `NAME=VALUE` header for --server-url", on: runsServer, secret: true},
+	{name: "interface", help: "an interface snapshot `file`; nothing runs", on: []string{"seal", "verify", "init"}},
+	{name: "cwd", help: "the server's working `directory` (default: this one)", on: runsServer},
+	{name: "env", kind: list, help: "a `NAME[=VALUE]` variable that the server may see; it sees no other of yours", on: runsServer, secret: true},
+	{name: "timeout", kind: duration, def: "30s", help: "how `long` a server may take to list its tools", on: runsServer},
+	{name: "allow-nondeterministic", kind: boolean, help: "seal although two starts served different tools: those tools will fail to verify at random, and a real change will hide among the false ones", on: []string{"seal", "extract"}},
+
+	// What is sealed.
+	{name: "artifact", kind: list, help: "the artifact: a `path`, a glob, a directory, or oci://REFERENCE", on: []string{"seal", "verify"}},
+	{name: "artifact-type", help: "what the artifact is, where that cannot be seen", values: []string{"npm", "pypi", "crate", "wasm", "binary", "docker", "mcpb", "source"}, on: sealing},
+	{name: "digest-scope", def: "package", help: "which bytes the artifact's digest covers", values: []string{"package", "entrypoint", "bundle"}, on: sealing},
+	{name: "checksums", help: "a checksums `file` that names the artifacts, too", on: sealing},
+	{name: "source-repo", help: "the source repository's `URL` (default: from the platform or git)", on: sealing},
+	{name: "commit", help: "the source `commit`, whole (default: from the platform or git)", on: sealing},
+	{name: "publisher-id", help: "the publisher's public `id`, such as a domain or an address", on: sealing},
+	{name: "allow-undeclared", kind: boolean, help: "in CI, seal tools without declarations with the widest ones", on: sealing},
+	{name: "digest-algorithm", def: "sha256", help: "the hash of fingerprints and artifacts", values: []string{"sha256", "sha512"}, on: sealing},
+	{name: "expires-in", kind: duration, help: "how `long` until the manifest should be fetched again, such as 90d", on: sealing},
+	{name: "config", def: "mcp-integrity.yaml", help: "the declarations `file`", on: []string{"seal", "init"}},
+	{name: "dry-run", kind: boolean, help: "do everything, write nothing", on: sealing},
+
+	// Keys and identities.
+	{name: "key", help: "seal: the private key, a JWK `file` (the JWK itself only by input or environment); verify: the publisher's key, a JWK file or local", on: sealing, aliases: []string{"signing-key"}, secret: true},
+	{name: "key", help: "the publisher's key: a JWK `file`, private or public, or local", on: verifying, trust: true},
+	{name: "key", help: "the publisher's key, a JWK `file`: an ES256 signature is then written as DER", on: []string{"inspect"}, trust: true},
+	{name: "jwks", help: "the publisher's keys: a JWKS `file` or URL", on: verifying, trust: true},
+	{name: "namespace", help: "the publisher's `namespace` (default: from the platform or git)", on: sealing},
+	{name: "namespace", help: "the publisher `namespace` that you expect", on: verifying, trust: true},
+	{name: "policy", def: "warn_below_level_1", help: "report_only, warn_below_level_N or block_below_level_N", on: verifying, trust: true},
+	{name: "allow-unbound", kind: boolean, help: "count attestations that have no signed statement in every role", on: verifying, trust: true},
+	{name: "offline", kind: boolean, help: "open no socket", on: verifying},
+
+	// Making keys.
+	{name: "algorithm", def: "Ed25519", help: "the key's algorithm", values: []string{"Ed25519", "ES256"}, on: []string{"keygen"}},
+	{name: "key-id", help: "the key's `id` (default: its RFC 7638 thumbprint)", on: []string{"keygen"}},
+	{name: "local", kind: boolean, help: "export the desk's local key instead of making one", on: []string{"keygen"}},
+
+	// Where results go.
+	{name: "output", def: "mcp-integrity.json", help: "the `file` to write",
+		defs: map[string]string{"extract": "-", "jwks": "-", "keygen": "signing-key.json", "inspect": "-"},
+		on:   []string{"seal", "extract", "keygen", "jwks", "inspect"}},
+	{name: "extract", help: "write one part as other tools take it, instead of printing the whole", values: []string{"payload", "signature", "statement", "bundle"}, on: []string{"inspect"}},
+	{name: "format", def: "text", help: "how the result is printed", values: []string{"text", "json"}, on: []string{"seal", "verify", "diff", "inspect"}},
+	{name: "output-file", def: "-", help: "where the result is printed", on: []string{"seal", "verify", "diff"}},
+}
+
+// optionsOf returns the rows that a command has.
+func optionsOf(name string) []option {
+	var rows []option
+	for _, o := range options {
+		for _, on := range o.on {
+			if on == name {
+				if def, ok := o.defs[name]; ok {
+					o.def = def
+				}
+				rows = append(rows, o)
+			}
+		}
+	}
+	return rows
+}

@@ -1,0 +1,225 @@
+package cli
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"github.com/mcp-integrity/seal-action/internal/escape"
+	"github.com/mcp-integrity/seal-action/seal"
+	"github.com/mcp-integrity/seal-action/verify"
+)
+
+// render prints a result in a format. Every format has the same facts.
+func render(format string, r *verify.Result) ([]byte, error) {
+	if format == "json" {
+		return renderJSON(r)
+	}
+	return renderText(r), nil
+}
+
+func renderJSON(v any) ([]byte, error) {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	if err := e.Encode(v); err != nil {
+		return nil, err
+	}
+	return b.Bytes(), nil
+}
+
+// page builds text for eyes. Arguments are a stranger's, and escaped.
+type page struct{ bytes.Buffer }
+
+func (p *page) line(format string, args ...any) {
+	for i, a := range args {
+		if s, ok := a.(string); ok {
+			args[i] = escape.TerminalLimit(s, maxShown)
+		}
+	}
+	fmt.Fprintf(p, format+"\n", args...)
+}
+
+// maxShown bounds one value in text output, in bytes.
+const maxShown = 600
+
+func renderText(r *verify.Result) []byte {
+	p := &page{}
+	p.line("%s: %s", r.Policy, strings.ToUpper(string(r.Outcome)))
+	if r.ServerName != "" {
+		p.line("server     %s %s", r.ServerName, orDash(r.ServerVersion))
+	}
+	if who := r.Publisher; who != nil {
+		p.line("publisher  %s (%s), keyid %s, %s", who.Namespace, who.ID, who.KeyID, expectation(who.Expected))
+	}
+	p.line("observed   %s", observedWords(r))
+	p.line("level      %d verified; %d sealed, if all that the manifest names were checked", r.TrustLevel, r.SealedLevel)
+	if c := r.ClaimedLevel; c != nil {
+		p.line("           %d claimed by the server", *c)
+	}
+	p.findings("error", r.Errors)
+	p.findings("advisory", r.Advisories)
+	if len(r.Skipped) > 0 {
+		p.line("%d checks were not made:", len(r.Skipped))
+		for _, s := range r.Skipped {
+			p.line("  %s: %s", s.Check, s.Reason)
+		}
+	}
+	p.missing(r)
+	if who := r.Publisher; who != nil && !who.Expected {
+		p.line("to pin this publisher: --key FILE --namespace %s (the key with keyid %s)", who.Namespace, who.KeyID)
+	}
+	return p.Bytes()
+}
+
+func expectation(expected bool) string {
+	if expected {
+		return "as expected"
+	}
+	return "which nobody expected"
+}
+
+func observedWords(r *verify.Result) string {
+	matched, compared := 0, 0
+	for _, t := range r.Results {
+		if t.InterfaceMatch != nil {
+			compared++
+			if *t.InterfaceMatch {
+				matched++
+			}
+		}
+	}
+	switch r.Observed {
+	case verify.Live:
+		return fmt.Sprintf("live server, %d of %d sealed tools match", matched, compared)
+	case verify.Snapshot:
+		return fmt.Sprintf("snapshot, %d of %d sealed tools match; only a live server raises the level", matched, compared)
+	}
+	return "nothing: the interface was compared with no server and no snapshot"
+}
+
+func orDash(s string) string {
+	if s == "" {
+		return "(no version)"
+	}
+	return s
+}
+
+// maxFindings bounds the findings that text shows; JSON has all.
+const maxFindings = 100
+
+func (p *page) findings(kind string, all []verify.Finding) {
+	for i, f := range all {
+		if i == maxFindings {
+			p.line("%s: %d more, see --format json", kind, len(all)-i)
+			return
+		}
+		if f.Tool != "" {
+			p.line("%s: %s (%d) tool %s: %s", kind, f.Name, int(f.Code), f.Tool, f.Message)
+			continue
+		}
+		p.line("%s: %s (%d) %s", kind, f.Name, int(f.Code), f.Message)
+	}
+}
+
+func (p *page) missing(r *verify.Result) {
+	if len(r.Missing) == 0 || r.Outcome == seal.Fail {
+		return
+	}
+	p.line("for level %d:", r.Missing[0].Level)
+	for _, m := range r.Missing {
+		where := ""
+		if len(m.Tools) < len(r.Results) {
+			where = " for " + someNames(m.Tools)
+		}
+		p.line("  %s%s — %s", m.Requirement, where, m.Who)
+	}
+}
+
+// sealReport is what a seal says in JSON.
+type sealReport struct {
+	SchemaVersion string       `json:"schema_version"`
+	Outcome       seal.Outcome `json:"outcome"`
+	Manifest      string       `json:"manifest"`
+	Interface     string       `json:"interface"`
+	PayloadDigest string       `json:"payload_digest"`
+	ServerName    string       `json:"server_name"`
+	ServerVersion string       `json:"server_version"`
+	Namespace     string       `json:"namespace"`
+	KeyID         string       `json:"keyid"`
+	SealedLevel   int          `json:"sealed_level"`
+	Tools         []string     `json:"tools"`
+	Artifacts     []reportFile `json:"artifacts"`
+	Written       bool         `json:"written"`
+}
+
+type reportFile struct {
+	Ref    string        `json:"ref"`
+	Sealed bool          `json:"sealed"`
+	As     seal.Artifact `json:"artifact"`
+}
+
+// report says what was sealed, and how a consumer checks it.
+func (r *sealRun) report() error {
+	m := r.manifest
+	rep := sealReport{
+		SchemaVersion: verify.SchemaVersion, Outcome: seal.Pass,
+		Manifest: r.str("output"), Interface: sibling(r.str("output"), interfaceSuffix),
+		PayloadDigest: string(r.algorithm.FromBytes(r.payload)),
+		ServerName:    m.Server.Name, ServerVersion: m.Server.Version,
+		Namespace: m.Server.Publisher.Namespace, KeyID: r.key.KeyID(), SealedLevel: r.checked.SealedLevel,
+		Tools: []string{}, Artifacts: []reportFile{}, Written: !r.is("dry-run"),
+	}
+	for _, t := range m.Tools {
+		rep.Tools = append(rep.Tools, t.Name)
+	}
+	primary := r.primary()
+	for i := range r.artifacts {
+		f := &r.artifacts[i]
+		rep.Artifacts = append(rep.Artifacts, reportFile{Ref: f.Ref, Sealed: f == primary, As: f.Artifact})
+	}
+	data, err := r.renderReport(rep)
+	if err != nil {
+		return undecidedf("%w", err)
+	}
+	if r.str("output") == "-" && r.str("output-file") == "-" {
+		return nil // standard output is the envelope
+	}
+	return r.print(r.str("output-file"), data)
+}
+
+func (r *sealRun) renderReport(rep sealReport) ([]byte, error) {
+	if r.str("format") == "json" {
+		return renderJSON(rep)
+	}
+	p := &page{}
+	p.line("sealed     %s", r.place())
+	p.line("server     %s %s, %d tools", rep.ServerName, orDash(rep.ServerVersion), len(rep.Tools))
+	p.line("publisher  %s (%s), keyid %s", rep.Namespace, r.manifest.Server.Publisher.ID, rep.KeyID)
+	for _, a := range rep.Artifacts {
+		kind := "artifact "
+		if !a.Sealed {
+			kind = "beside it"
+		}
+		p.line("%s  %s %s %s, %s", kind, string(a.As.Type), a.As.Identifier, orDash(a.As.Version), string(a.As.Digest))
+	}
+	if len(rep.Artifacts) > 1 {
+		p.line("           MIS has room for one artifact per tool: the others are hashed, and not in the manifest")
+	}
+	if len(rep.Artifacts) > 0 && r.surface.live() && !r.surface.ran(r.primary().Path) {
+		p.line("           the server that ran is not the artifact, or inside it: nothing here ties the two")
+	}
+	p.line("level      %d, when a consumer has checked all that the manifest names", rep.SealedLevel)
+	p.line("interface  %s", rep.Interface)
+	p.line("to verify: mcp-integrity verify %s --key %s --namespace %s -- COMMAND", rep.Manifest, r.keyToVerify(), rep.Namespace)
+	return p.Bytes(), nil
+}
+
+func (r *sealRun) keyToVerify() string {
+	if r.localKey {
+		return "local"
+	}
+	return "PUBLIC-KEY"
+}

@@ -1,0 +1,251 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/kballard/go-shellquote"
+
+	"github.com/mcp-integrity/seal-action/internal/declare"
+	"github.com/mcp-integrity/seal-action/internal/escape"
+	"github.com/mcp-integrity/seal-action/internal/server"
+	"github.com/mcp-integrity/seal-action/seal/fingerprint"
+	"github.com/mcp-integrity/seal-action/verify"
+)
+
+// surface is where an interface comes from: a server to run or to reach, or a
+// snapshot. It implements [verify.Surface].
+type surface struct {
+	inv      *invocation
+	target   server.Target
+	snapshot string // a file; then nothing runs
+}
+
+// surfaceOf reads the server options. It returns nil when none was given.
+// declared may be nil; its server is used where the command line names none.
+func surfaceOf(inv *invocation, declared *declare.File) (*surface, error) {
+	var given []string
+	s := &surface{inv: inv}
+	if len(inv.server) > 0 {
+		given = append(given, "-- COMMAND")
+		s.target.Command = inv.server
+	}
+	if line := inv.str("server"); line != "" {
+		given = append(given, "--server")
+		argv, err := shellquote.Split(line)
+		if err != nil || len(argv) == 0 {
+			return nil, usagef("--server: %.200q cannot be split into words: %v", line, err)
+		}
+		s.target.Command = argv
+	}
+	if url := inv.str("server-url"); url != "" {
+		given = append(given, "--server-url")
+		s.target.URL = url
+	}
+	if inv.has("interface") {
+		if file := inv.str("interface"); file != "" {
+			given = append(given, "--interface")
+			s.snapshot = file
+		}
+	}
+	switch {
+	case len(given) > 1:
+		return nil, usagef("the server is given %d times: %s; want one of them", len(given), strings.Join(given, ", "))
+	case len(given) == 0 && declared != nil && len(declared.Server.Command) > 0:
+		s.target.Command = declared.Server.Command
+	case len(given) == 0:
+		return nil, nil
+	}
+	return s, s.settings(declared)
+}
+
+func (s *surface) settings(declared *declare.File) error {
+	s.target.Dir = s.inv.str("cwd")
+	if len(s.target.Command) > 0 && declared != nil {
+		for name, value := range declared.Server.Env {
+			s.target.Env = append(s.target.Env, name+"="+value)
+		}
+	}
+	for _, item := range s.inv.list("env") {
+		name, value, ok := strings.Cut(item, "=")
+		if name == "" {
+			return usagef("--env: an item without a name, want NAME or NAME=VALUE")
+		}
+		if !ok {
+			if value = s.inv.Getenv(name); value == "" {
+				s.inv.warn("--env %s: the variable is not set, or empty, here", name)
+			}
+		}
+		s.target.Env = append(s.target.Env, name+"="+value)
+	}
+	for _, item := range s.inv.list("header") {
+		name, value, ok := strings.Cut(item, "=")
+		if !ok || name == "" {
+			return usagef("--header: an item without =, want NAME=VALUE")
+		}
+		if s.target.Header == nil {
+			s.target.Header = http.Header{}
+		}
+		s.target.Header.Add(name, value)
+	}
+	if s.target.Header != nil && s.target.URL == "" {
+		return usagef("--header goes with --server-url")
+	}
+	if s.snapshot != "" {
+		return nil
+	}
+	if err := s.target.Check(); err != nil {
+		return usagef("%w", err)
+	}
+	return nil
+}
+
+// live says that something runs, or is reached.
+func (s *surface) live() bool { return s.snapshot == "" }
+
+// view is one look at a surface.
+type view struct {
+	snapshot *fingerprint.Snapshot
+	listing  *server.Listing // nil for a snapshot
+}
+
+// look lists the server once, in a fresh process, or reads the snapshot.
+func (s *surface) look(ctx context.Context) (view, error) {
+	if !s.live() {
+		snap, err := readSnapshot(s.snapshot)
+		return view{snapshot: snap}, err
+	}
+	listing, err := server.List(ctx, s.target, server.Options{
+		Timeout: s.inv.duration("timeout"),
+		Notice:  func(msg string) { s.inv.noteOnce(msg) },
+	})
+	if err != nil {
+		return view{}, s.explain(err)
+	}
+	tools, err := fingerprint.ParseTools(listing.Tools)
+	if err != nil {
+		return view{}, failsf("the server's tools cannot be sealed: %w", err)
+	}
+	return view{listing: listing, snapshot: &fingerprint.Snapshot{
+		Server:     fingerprint.ServerInfo{Name: listing.Name, Version: listing.Version},
+		Conditions: s.conditions(listing),
+		Tools:      tools,
+	}}, nil
+}
+
+// explain gives a listing's failure its exit code, and shows what the server
+// had to say.
+func (s *surface) explain(err error) error {
+	var failed *server.Error
+	if errors.As(err, &failed) && strings.TrimSpace(failed.Stderr) != "" {
+		s.inv.talk("the server's stderr:\n%s", indent(escape.BlockLimit(strings.TrimSpace(failed.Stderr), maxStderrShown)))
+	}
+	if errors.Is(err, server.ErrRefused) {
+		return failsf("the server: %w", err)
+	}
+	e := undecidedf("the server: %w", err)
+	if errors.Is(err, context.DeadlineExceeded) {
+		e = e.withHint("give it more time with --timeout 2m, or what it waits for with --env NAME=VALUE")
+	}
+	return e
+}
+
+// maxStderrShown bounds what is shown of a failed server's stderr, in bytes.
+const maxStderrShown = 4 << 10
+
+func indent(s string) string { return "  | " + strings.ReplaceAll(s, "\n", "\n  | ") }
+
+// conditions are those of decision 18. Names of variables, never their values.
+func (s *surface) conditions(l *server.Listing) fingerprint.Conditions {
+	c := fingerprint.Conditions{ProtocolVersion: l.ProtocolVersion, Command: s.target.Command, Env: s.envNames(), Dir: s.inv.str("cwd"), Network: true}
+	if s.target.URL != "" {
+		c.URL = publicURL(s.target.URL)
+	}
+	return c
+}
+
+// envNames are the names of the variables that were let through, in order.
+func (s *surface) envNames() []string {
+	var names []string
+	for _, item := range s.target.Env {
+		name, _, _ := strings.Cut(item, "=")
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// publicURL is a URL without what may be a secret in it: user, query, fragment.
+func publicURL(raw string) string {
+	u, err := url.Parse(raw)
+	if err != nil {
+		return ""
+	}
+	return (&url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path}).String()
+}
+
+// Observe implements [verify.Surface].
+func (s *surface) Observe(ctx context.Context) (verify.Observation, error) {
+	v, err := s.look(ctx)
+	if err != nil {
+		var exit *exitError
+		if errors.As(err, &exit) && exit.code == ExitFails {
+			return verify.Observation{}, err
+		}
+		return verify.Observation{}, fmt.Errorf("%w: %w", verify.ErrUnavailable, err)
+	}
+	o := verify.Observation{Observed: verify.Snapshot, Server: v.snapshot.Server, Tools: v.snapshot.Tools}
+	if v.listing != nil {
+		o.Observed, o.ClaimedLevel, o.Command = verify.Live, v.listing.ClaimedLevel, s.target.Command
+	}
+	return o, nil
+}
+
+// ran says that what runs is path, or lies in it: one of the command's words
+// names it (decision 19).
+func (s *surface) ran(path string) bool {
+	if s == nil || !s.live() || path == "" {
+		return false
+	}
+	want, err := filepath.EvalSymlinks(path)
+	if err != nil {
+		return false
+	}
+	if want, err = filepath.Abs(want); err != nil {
+		return false
+	}
+	for _, word := range s.target.Command {
+		for _, at := range []string{word, filepath.Join(s.inv.str("cwd"), word)} {
+			got, err := filepath.EvalSymlinks(at)
+			if err != nil {
+				continue
+			}
+			if got, err = filepath.Abs(got); err != nil {
+				continue
+			}
+			if got == want || strings.HasPrefix(got, want+string(os.PathSeparator)) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func readSnapshot(path string) (*fingerprint.Snapshot, error) {
+	data, err := readFile(path, fingerprint.MaxSnapshotSize)
+	if err != nil {
+		return nil, err
+	}
+	snap, err := fingerprint.ParseSnapshot(data)
+	if err != nil {
+		return nil, failsf("%s: %w", path, err)
+	}
+	return snap, nil
+}

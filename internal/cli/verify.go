@@ -1,0 +1,188 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/mcp-integrity/seal-action/internal/keys"
+	"github.com/mcp-integrity/seal-action/seal"
+	"github.com/mcp-integrity/seal-action/verify"
+)
+
+// runVerify reads as the verify column of the house: what is trusted, what is
+// looked at, and the one verdict.
+func runVerify(ctx context.Context, inv *invocation) error {
+	v, err := inv.verifier(ctx)
+	if err != nil {
+		return err
+	}
+	envelope, err := inv.fetchManifest(ctx)
+	var result *verify.Result
+	switch {
+	case errors.Is(err, errNoManifest):
+		result = v.NotFound(seal.CodeManifestNotFound, err)
+	case errors.Is(err, verify.ErrUnavailable):
+		result = v.NotFound(seal.CodeManifestFetchFailed, err)
+	case err != nil:
+		return err
+	default:
+		result = v.Verify(ctx, envelope)
+	}
+	return inv.printResult(result)
+}
+
+// verifier puts together what the options trust and look at.
+func (i *invocation) verifier(ctx context.Context) (*verify.Verifier, error) {
+	policy, err := seal.ParsePolicy(i.str("policy"))
+	if err != nil {
+		return nil, usagef("--%w", err)
+	}
+	s, err := surfaceOf(i, nil)
+	if err != nil {
+		return nil, err
+	}
+	if i.is("offline") && s != nil && s.target.URL != "" {
+		return nil, usagef("--offline and --server-url exclude each other")
+	}
+	public, err := i.publisherKeys(ctx)
+	if err != nil {
+		return nil, err
+	}
+	v := &verify.Verifier{
+		Keys:               seal.Keys{Public: public, Roles: []seal.Role{seal.RolePublisher}},
+		Namespace:          i.str("namespace"),
+		IdentityExpected:   len(public) > 0 || i.str("namespace") != "",
+		AllowUnboundUnsafe: i.is("allow-unbound"),
+		Policy:             policy,
+		Now:                i.Now,
+	}
+	if s != nil {
+		v.Server = s
+	}
+	if refs := i.list("artifact"); len(refs) > 0 {
+		v.Artifacts = artifacts{inv: i, refs: refs, surface: s}
+	}
+	return v, nil
+}
+
+// publisherKeys reads the keys that --key and --jwks name. Both may be given.
+func (i *invocation) publisherKeys(ctx context.Context) ([]seal.PublicKey, error) {
+	var public []seal.PublicKey
+	switch name := i.str("key"); name {
+	case "":
+	case "local":
+		dir, err := i.ConfigDir()
+		if err != nil {
+			return nil, undecidedf("the local key: %w", err)
+		}
+		key, err := keys.LoadLocal(dir)
+		if err != nil {
+			return nil, usagef("--key local: %w", err)
+		}
+		public = append(public, key.Public().Seal())
+	default:
+		key, err := keys.ReadPublic(name)
+		if err != nil {
+			return nil, usagef("--key: %w", err)
+		}
+		public = append(public, key.Seal())
+	}
+	if name := i.str("jwks"); name != "" {
+		set, err := i.readJWKS(ctx, name)
+		if err != nil {
+			return nil, err
+		}
+		for _, s := range set.Skipped {
+			i.warn("%s: keys[%d] (%s) is not used: %s", name, s.Index, s.KeyID, s.Reason)
+		}
+		for _, k := range set.Keys {
+			public = append(public, k.Seal())
+		}
+	}
+	return public, nil
+}
+
+func (i *invocation) readJWKS(ctx context.Context, name string) (keys.Set, error) {
+	if !isURL(name) {
+		set, err := keys.ReadSet(name)
+		if err != nil {
+			return set, usagef("--jwks: %w", err)
+		}
+		return set, nil
+	}
+	data, err := i.fetch(ctx, name, keys.MaxSetSize)
+	if err != nil {
+		return keys.Set{}, undecidedf("--jwks: %w", err)
+	}
+	set, err := keys.ParseSet(data)
+	if err != nil {
+		return set, failsf("--jwks %s: %w", name, err)
+	}
+	return set, nil
+}
+
+// defaultManifest is where a manifest lies in a package's root (MIS §18.3).
+const defaultManifest = "mcp-integrity.json"
+
+// wellKnown is its place on a server's host (MIS §18.1).
+const wellKnown = "/.well-known/mcp-integrity.json"
+
+// errNoManifest says that no source had one.
+var errNoManifest = errors.New("no manifest was found")
+
+// fetchManifest is step 1: the file or URL that is named, else the local file,
+// else the server's .well-known (MIS §18.4).
+func (i *invocation) fetchManifest(ctx context.Context) ([]byte, error) {
+	if len(i.args) == 1 {
+		name := i.args[0]
+		if isURL(name) {
+			return i.fetch(ctx, name, seal.MaxEnvelopeSize)
+		}
+		return readFile(name, seal.MaxEnvelopeSize)
+	}
+	if fileExists(defaultManifest) {
+		i.note("manifest: ./%s", defaultManifest)
+		return readFile(defaultManifest, seal.MaxEnvelopeSize)
+	}
+	if url := i.str("server-url"); url != "" {
+		at, err := siteOf(url)
+		if err != nil {
+			return nil, usagef("--server-url: %w", err)
+		}
+		i.note("manifest: %s", at+wellKnown)
+		return i.fetch(ctx, at+wellKnown, seal.MaxEnvelopeSize)
+	}
+	return nil, fmt.Errorf("%w: there is no ./%s, and no file or URL was named", errNoManifest, defaultManifest)
+}
+
+func fileExists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}
+
+func isURL(s string) bool {
+	return strings.HasPrefix(s, "https://") || strings.HasPrefix(s, "http://")
+}
+
+// printResult prints the verdict and gives its exit code. In report_only
+// nothing but wrong use fails a run.
+func (i *invocation) printResult(r *verify.Result) error {
+	data, err := render(i.str("format"), r)
+	if err != nil {
+		return undecidedf("%w", err)
+	}
+	if err := i.print(i.str("output-file"), data); err != nil {
+		return err
+	}
+	switch r.Outcome {
+	case seal.Fail:
+		return &exitError{code: ExitFails}
+	case seal.Undecided:
+		return &exitError{code: ExitUndecided}
+	}
+	return nil
+}
+
