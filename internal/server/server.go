@@ -1,0 +1,170 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// A Target is a tool server: a command to run, or a URL to reach. Exactly one
+// of Command and URL is set.
+type Target struct {
+	// Command is the program and its arguments; no shell reads them. A program
+	// without a slash is looked for in PATH, a relative path starts at Dir.
+	Command []string
+	// Dir is the working directory; "" is the caller's.
+	Dir string
+	// Env are NAME=VALUE entries on top of the environment that is built for
+	// the server; an entry replaces a built one of its name.
+	Env []string
+
+	// URL is an http or https URL that speaks Streamable HTTP, or the older
+	// HTTP+SSE.
+	URL string
+	// Header goes with each request to URL, and to no other host.
+	Header http.Header
+}
+
+// Check returns nil when t can be tried, or says what is wrong with it. It is
+// the caller's mistake, never the server's: it wraps neither [ErrUnavailable]
+// nor [ErrRefused].
+func (t Target) Check() error {
+	if (len(t.Command) > 0) == (t.URL != "") {
+		return errors.New("tool server: want a command or a URL, exactly one")
+	}
+	if t.URL != "" {
+		return checkURL(t.URL)
+	}
+	for _, a := range t.Command {
+		if strings.ContainsRune(a, 0) {
+			return fmt.Errorf("tool server: argument %.100q holds a NUL byte", a)
+		}
+	}
+	if t.Command[0] == "" {
+		return errors.New("tool server: the command is empty")
+	}
+	for _, e := range t.Env {
+		name, _, ok := strings.Cut(e, "=")
+		if !ok || name == "" || strings.ContainsRune(e, 0) {
+			return fmt.Errorf("tool server: environment entry %.40q: want NAME=VALUE", name)
+		}
+	}
+	return nil
+}
+
+func checkURL(raw string) error {
+	u, err := url.Parse(raw)
+	if err != nil {
+		// The *url.Error around it shows the URL, and that may hold a password.
+		if e, ok := errors.AsType[*url.Error](err); ok {
+			err = e.Err
+		}
+		return fmt.Errorf("tool server: URL: %w", err)
+	}
+	if (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" {
+		return fmt.Errorf("tool server: URL %.100q: want http://… or https://…", u.Redacted())
+	}
+	return nil
+}
+
+// Options are how to list; the zero value is ready.
+type Options struct {
+	// Timeout bounds the whole listing, a second attempt included; 0 is
+	// [DefaultTimeout].
+	Timeout time.Duration
+	// Notice, where set, is told in one line what this system could not do,
+	// such as following daemons. It may be called from any goroutine.
+	Notice func(string)
+}
+
+func (o Options) notice(format string, args ...any) {
+	if o.Notice != nil {
+		o.Notice(fmt.Sprintf(format, args...))
+	}
+}
+
+// A Listing is what a server said of itself and all its tools.
+type Listing struct {
+	// Name and Version are those of serverInfo, decoded; "" where absent. They
+	// are a stranger's text: escape them before showing them.
+	Name, Version string
+	// ProtocolVersion is the version that was agreed on.
+	ProtocolVersion string
+	// Tools are the tools' own bytes as they came, in the server's order over
+	// all pages. Each is a JSON object in strict JSON; whether it is a tool is
+	// for seal/fingerprint to say.
+	Tools [][]byte
+	// ClaimedLevel and ManifestURL are the server's claim about its own seal
+	// (MIS §17): nil and "" where it makes none, or a malformed one.
+	ClaimedLevel *int
+	ManifestURL  string
+	// Stderr is what is kept of the server's stderr, raw; "" over HTTP.
+	Stderr string
+}
+
+// List lists the tools of t. It runs or reaches the server, follows tools/list
+// to its end, and ends the server before it returns, also where ctx is done.
+//
+// Its error is an [*Error] that wraps [ErrUnavailable] or [ErrRefused], unless t
+// itself is wrong ([Target.Check]).
+func List(ctx context.Context, t Target, o Options) (*Listing, error) {
+	if err := t.Check(); err != nil {
+		return nil, err
+	}
+	if o.Timeout == 0 {
+		o.Timeout = DefaultTimeout
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, o.Timeout,
+		fmt.Errorf("no answer within %s: %w", o.Timeout, context.DeadlineExceeded))
+	defer cancel()
+	if t.URL != "" {
+		return listURL(ctx, t, o)
+	}
+	l, err := listCommand(ctx, t, o, handshake)
+	if !refusesHandshake(err) {
+		return l, err
+	}
+	l, second := listCommand(ctx, t, o, stateless)
+	return l, afterRefusal(err, second)
+}
+
+// refusesHandshake says that the server answered initialize by a JSON-RPC
+// error: it may be one that knows only the stateless lifecycle.
+func refusesHandshake(err error) bool {
+	e, ok := errors.AsType[*Error](err)
+	if !ok || e.Stage != StageInitialize {
+		return false
+	}
+	_, rpc := errors.AsType[*RPCError](err)
+	return rpc
+}
+
+// afterRefusal is the outcome of the second attempt on a server that refused the
+// handshake. Where it does not know the other lifecycle either, its first
+// refusal is the one that says why.
+func afterRefusal(first, second error) error {
+	f, _ := errors.AsType[*Error](first)
+	s, ok := errors.AsType[*Error](second)
+	if !ok || s.Stage != StageDiscover {
+		return second
+	}
+	if _, rpc := errors.AsType[*RPCError](second); !rpc {
+		s.Err = fmt.Errorf("%w (tried because %s)", s.Err, f)
+		return s
+	}
+	f.Err = fmt.Errorf("%w; %s: %w", f.Err, s.Stage, s.Err)
+	return f
+}
+
+// converse begins a session by lc and drains the list. The stage says how far
+// it came.
+func converse(ctx context.Context, s *session, lc lifecycle) (Stage, error) {
+	if err := lc.begin(ctx, s); err != nil {
+		return lc.stage, err
+	}
+	return StageList, drain(ctx, s)
+}

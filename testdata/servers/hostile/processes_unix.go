@@ -1,0 +1,83 @@
+//go:build unix
+
+package hostile
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"os/signal"
+	"syscall"
+	"time"
+)
+
+const (
+	sleeperName   = "sleeper"
+	respawnerName = "respawner"
+)
+
+// spawn starts this program again as the server of that name, in a session of
+// its own and with none of our files, and does not wait for it.
+func spawn(name string) error {
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	cmd := exec.Command(self, append(Args(name), os.Getenv("HOSTILE_MARK"))...)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	return cmd.Start()
+}
+
+// daemonize leaves a grandchild: a child in a session of its own that starts
+// another in yet another session, and ends.
+func daemonize(p *peer) {
+	if err := spawn(respawnerName); err != nil {
+		fmt.Fprintln(p.err, err)
+		os.Exit(1)
+	}
+	time.Sleep(200 * time.Millisecond) // until it is nobody's child
+}
+
+// respawner is the child in between.
+func respawner(p *peer) int {
+	if err := spawn(sleeperName); err != nil {
+		return 1
+	}
+	return 0
+}
+
+// daemon answers politely, and leaves a daemon behind.
+func daemon(p *peer) int {
+	daemonize(p)
+	return script{}.run(p)
+}
+
+// leavesGroup answers politely from a process group of its own making.
+func leavesGroup(p *peer) int {
+	if err := spawn(sleeperName); err != nil {
+		return 1
+	}
+	return script{}.run(p)
+}
+
+// survivor leaves a daemon, ignores every signal that can be ignored, and does
+// not end when its input does.
+func survivor(p *peer) int {
+	signal.Ignore(syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGPIPE)
+	daemonize(p)
+	return script{end: sleep}.run(p)
+}
+
+// parricide leaves a daemon and kills whatever process started it.
+func parricide(p *peer) int {
+	daemonize(p)
+	_ = syscall.Kill(os.Getppid(), syscall.SIGKILL)
+	return script{end: sleep}.run(p)
+}
+
+// jailer leaves a daemon and stops whatever process started it.
+func jailer(p *peer) int {
+	daemonize(p)
+	_ = syscall.Kill(os.Getppid(), syscall.SIGSTOP)
+	return script{end: sleep}.run(p)
+}
