@@ -69,19 +69,25 @@ func (c Class) many() bool {
 // String gives the finding in words: "U+202E RIGHT-TO-LEFT OVERRIDE
 // (bidirectional control), 2 times, first at byte 12".
 func (f Finding) String() string {
-	times := "once,"
 	if f.Count > 1 {
-		times = fmt.Sprintf("%d times, first", f.Count)
+		return fmt.Sprintf("%s, %d times, first at byte %d", f.What(), f.Count, f.First)
 	}
+	return fmt.Sprintf("%s, once, at byte %d", f.What(), f.First)
+}
+
+// What names the character without saying where it stands: "U+202E
+// RIGHT-TO-LEFT OVERRIDE (bidirectional control)", or for a class that is
+// reported as a whole "tag character (U+E0069)" with the first one met.
+func (f Finding) What() string {
 	switch name := names[f.Rune]; {
 	case f.Class == InvalidUTF8:
-		return fmt.Sprintf("%s (0x%02X), %s at byte %d", f.Class, f.Rune, times, f.First)
+		return fmt.Sprintf("%s (0x%02X)", f.Class, f.Rune)
 	case f.Class.many():
-		return fmt.Sprintf("%s (U+%04X), %s at byte %d", f.Class, f.Rune, times, f.First)
+		return fmt.Sprintf("%s (U+%04X)", f.Class, f.Rune)
 	case name == "":
-		return fmt.Sprintf("U+%04X (%s), %s at byte %d", f.Rune, f.Class, times, f.First)
+		return fmt.Sprintf("U+%04X (%s)", f.Rune, f.Class)
 	default:
-		return fmt.Sprintf("U+%04X %s (%s), %s at byte %d", f.Rune, name, f.Class, times, f.First)
+		return fmt.Sprintf("U+%04X %s (%s)", f.Rune, name, f.Class)
 	}
 }
 
