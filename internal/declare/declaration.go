@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/mcp-integrity/seal-action/internal/escape"
 	"github.com/mcp-integrity/seal-action/seal"
 	"github.com/mcp-integrity/seal-action/seal/strictjson"
 )
@@ -139,6 +140,8 @@ type said struct {
 	capabilities *member
 }
 
+func (s said) isEmpty() bool { return len(s.effects) == 0 && s.capabilities == nil }
+
 // overlay returns s with what n, a tool's entry or defaults, says in its place.
 func (s said) overlay(n *node) said {
 	out := said{effects: maps.Clone(s.effects), capabilities: s.capabilities}
@@ -241,7 +244,7 @@ func readTool(src *source, tool *member, defaults *node) (Declaration, Errors) {
 	}
 	d, err := s.declaration(Own, tool.at.line)
 	if err != nil {
-		return Declaration{}, Errors{src.errorf(tool.at, path, "%s", bounded(err.Error(), 2*maxQuoted))}
+		return Declaration{}, Errors{src.errorf(tool.at, path, "%s", escape.TerminalLimit(err.Error(), 2*maxQuoted))}
 	}
 	return d, nil
 }

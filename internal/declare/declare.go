@@ -101,7 +101,7 @@ func (f *File) readTools(src *source, root *node) error {
 	for _, m := range tools.members {
 		f.names = append(f.names, m.name)
 		f.positions[m.name] = m.at
-		if m.value.kind != objectKind || len(m.value.members) == 0 {
+		if own := (said{}).overlay(m.value); own.isEmpty() {
 			continue
 		}
 		d, wrong := readTool(src, m, defaults)

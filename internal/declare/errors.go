@@ -9,6 +9,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/mcp-integrity/seal-action/internal/escape"
 )
 
 // An Error is one thing that is wrong with a declarations file, and where.
@@ -53,7 +55,7 @@ func (e *Error) Excerpt() string {
 	to := min(len(runes), from+excerptWidth)
 	under := max(1, min(e.width, to-(e.Column-1)))
 	for i, r := range runes {
-		if !unicode.IsPrint(r) {
+		if !unicode.IsPrint(r) || escape.Hidden(r) {
 			runes[i] = ' ' // one for one, so that the carets stay in place
 		}
 	}
@@ -158,7 +160,7 @@ func isWord(p string) bool {
 const maxQuoted = 100
 
 // quoted returns s in double quotes, bounded and printable.
-func quoted(s string) string { return strconv.Quote(bounded(s, maxQuoted)) }
+func quoted(s string) string { return escape.Terminal(strconv.Quote(bounded(s, maxQuoted))) }
 
 // bounded returns at most n characters of s, the last one "…" where it is cut.
 func bounded(s string, n int) string {

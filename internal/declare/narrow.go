@@ -101,30 +101,38 @@ func (n *narrowing) readOnly() {
 }
 
 // capabilities are what the side effects need, one for each resource. Those
-// that a property names are required; what is merely not excluded is not.
+// that a property names are required; what is merely not excluded is not, and
+// keeps its actions.
 func (n *narrowing) capabilities() []seal.Capability {
-	inUse := map[string]bool{
-		"network": n.NetworkEgress, "environment": n.AccessesEnvVars,
-		"process": n.SpawnsProcesses, "system": n.ModifiesSystemState,
-	}
 	var list []seal.Capability
 	for _, r := range seal.Resources {
-		var actions []string
-		if slices.Contains(n.Reads, r) {
-			actions = append(actions, "read")
-		}
-		if slices.Contains(n.Writes, r) {
-			actions = append(actions, "write")
-		}
-		if r == "process" && n.SpawnsProcesses {
-			actions = append(actions, "execute")
-		}
-		if len(actions) == 0 && inUse[r] {
-			actions = []string{"read", "write"}
-		}
-		if len(actions) > 0 {
-			list = append(list, seal.Capability{Resource: r, Actions: actions, Scope: "*", Required: n.evidence.properties[r] != ""})
+		named := n.evidence.properties[r] != ""
+		if actions := n.actions(r, named); len(actions) > 0 {
+			list = append(list, seal.Capability{Resource: r, Actions: actions, Scope: "*", Required: named})
 		}
 	}
 	return list
+}
+
+func (n *narrowing) actions(resource string, named bool) []string {
+	read, write := slices.Contains(n.Reads, resource), slices.Contains(n.Writes, resource)
+	execute := read && write && !named
+	// A switch left on speaks for its resource, whether or not it is listed.
+	switch resource {
+	case "network":
+		read, write = read || n.NetworkEgress, write || n.NetworkEgress
+	case "environment":
+		read = read || n.AccessesEnvVars
+	case "process":
+		execute = n.SpawnsProcesses
+	case "system":
+		write = write || n.ModifiesSystemState
+	}
+	var actions []string
+	for i, allowed := range []bool{read, write, execute} {
+		if allowed {
+			actions = append(actions, Actions[i])
+		}
+	}
+	return actions
 }

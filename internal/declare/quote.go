@@ -5,6 +5,8 @@ import (
 	"regexp"
 	"strings"
 	"unicode"
+
+	"github.com/mcp-integrity/seal-action/internal/escape"
 )
 
 // Texts of strangers go into a YAML file that is read as the publisher's own:
@@ -34,7 +36,7 @@ func yamlText(s string) string {
 			b.WriteString(`\n`)
 		case r == '\t':
 			b.WriteString(`\t`)
-		case unicode.IsPrint(r):
+		case unicode.IsPrint(r) && !escape.Hidden(r):
 			b.WriteRune(r)
 		default:
 			b.WriteString(yamlEscape(r))
@@ -64,19 +66,11 @@ func yamlList(list []string) string {
 	return "[" + strings.Join(texts, ", ") + "]"
 }
 
-// maxComment bounds a stranger's text in a comment, in characters.
-const maxComment = 100
+// maxComment bounds a stranger's text in a comment, in bytes.
+const maxComment = 160
 
 // commentText returns s fit for a comment: on one line, bounded, and with what
-// does not print made visible as {U+202E}.
+// nobody would see made visible.
 func commentText(s string) string {
-	var b strings.Builder
-	for _, r := range bounded(strings.Join(strings.Fields(s), " "), maxComment) {
-		if unicode.IsPrint(r) {
-			b.WriteRune(r)
-		} else {
-			fmt.Fprintf(&b, "{U+%04X}", r)
-		}
-	}
-	return b.String()
+	return escape.TerminalLimit(strings.Join(strings.Fields(s), " "), maxComment)
 }

@@ -37,21 +37,45 @@ type Facts struct {
 // suggestions. Names that are no UTF-8 or stand twice are an error, and so are
 // facts that the schema refuses.
 func Suggest(facts Facts, tools []fingerprint.Tool) ([]byte, error) {
-	seen := make(map[string]bool, len(tools))
-	for i, t := range tools {
-		if !utf8.ValidString(t.Name) {
-			return nil, fmt.Errorf("tools[%d]: name %.100q is not UTF-8", i, t.Name)
-		}
-		if seen[t.Name] {
-			return nil, fmt.Errorf("tools[%d]: name %.100q stands twice", i, t.Name)
-		}
-		seen[t.Name] = true
+	if err := checkTexts(facts, tools); err != nil {
+		return nil, err
 	}
 	out := compose(facts, tools, writeTool)
 	if len(out) > MaxSize {
 		out = compose(facts, tools, writeName)
 	}
-	return out, readBack(out, tools)
+	if len(out) > MaxSize {
+		return nil, fmt.Errorf("%d tools take %d bytes to list, want at most %d: declare them by defaults alone", len(tools), len(out), MaxSize)
+	}
+	if err := readBack(out, tools); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// checkTexts refuses what YAML cannot hold, or holds once only.
+func checkTexts(facts Facts, tools []fingerprint.Tool) error {
+	for name, list := range map[string][]string{
+		"command": facts.Command, "env": facts.EnvNames, "artifact": facts.Artifact,
+		"publisher": {facts.Publisher.ID, facts.Publisher.Namespace, facts.Publisher.URL},
+	} {
+		for _, s := range list {
+			if !utf8.ValidString(s) {
+				return fmt.Errorf("%s: %.100q is not UTF-8", name, s)
+			}
+		}
+	}
+	seen := make(map[string]bool, len(tools))
+	for i, t := range tools {
+		if !utf8.ValidString(t.Name) {
+			return fmt.Errorf("tools[%d]: name %.100q is not UTF-8", i, t.Name)
+		}
+		if seen[t.Name] {
+			return fmt.Errorf("tools[%d]: name %.100q stands twice", i, t.Name)
+		}
+		seen[t.Name] = true
+	}
+	return nil
 }
 
 // readBack holds Suggest to its promise with the reader that will be used.

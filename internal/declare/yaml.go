@@ -5,13 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"unicode"
 	"unicode/utf8"
 
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/lexer"
 	"github.com/goccy/go-yaml/parser"
 	"github.com/goccy/go-yaml/token"
+
+	"github.com/mcp-integrity/seal-action/internal/escape"
 )
 
 // readYAML reads data as one document of the plain YAML of the package
@@ -25,7 +26,7 @@ func readYAML(data []byte) (src *source, root *node, err error) {
 	// releases. A file that it cannot take is refused like any other.
 	defer func() {
 		if r := recover(); r != nil {
-			root, err = nil, Errors{src.errorf(position{}, "", "not YAML that can be read: %s", bounded(fmt.Sprint(r), maxQuoted))}
+			root, err = nil, Errors{src.errorf(position{}, "", "not YAML that can be read: %s", escape.TerminalLimit(fmt.Sprint(r), maxQuoted))}
 		}
 	}()
 	tokens := lexer.Tokenize(text)
@@ -59,44 +60,33 @@ func readText(data []byte) (*source, string, *Error) {
 	data = bytes.TrimPrefix(data, []byte("\ufeff"))
 	text := strings.ReplaceAll(string(data), "\r\n", "\n")
 	src.lines = strings.Split(text, "\n")
-	for i, line := range src.lines {
-		column := 0
-		for j, r := range line {
-			column++
-			at := position{line: i + 1, column: column, width: 1}
-			if r == utf8.RuneError && !strings.HasPrefix(line[j:], "\ufffd") {
-				return src, "", src.errorf(at, "", "byte 0x%02x is not UTF-8", line[j])
-			}
-			if isInvisible(r) {
-				return src, "", src.errorf(at, "", "%s", invisibleMessage(r))
-			}
+	for _, f := range escape.Findings(text) {
+		if f.Class.Hides() && !spared(f) {
+			before := text[:f.First]
+			line := strings.Count(before, "\n") + 1
+			column := utf8.RuneCountInString(before[strings.LastIndexByte(before, '\n')+1:]) + 1
+			return src, "", src.errorf(position{line, column, 1}, "", "%s", hiddenMessage(f))
 		}
 	}
 	return src, text, nil
 }
 
-// isInvisible reports characters that a reviewer does not see, or that end a
-// line for some readers only. Two joiners are spared: several scripts and
-// emoji cannot be written without them.
-func isInvisible(r rune) bool {
-	switch r {
-	case '\t', '\u200c', '\u200d':
-		return false
-	}
-	return unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp)
+// spared are characters that hide and yet are accepted: two joiners that
+// several scripts cannot be written without, and what a newer Unicode than ours
+// may draw.
+func spared(f escape.Finding) bool {
+	return f.Rune == '\u200c' || f.Rune == '\u200d' || f.Class == escape.Unassigned
 }
 
-func invisibleMessage(r rune) string {
-	escape := fmt.Sprintf(`\u%04x`, r)
+func hiddenMessage(f escape.Finding) string {
 	switch {
-	case r == '\r':
+	case f.Class == escape.InvalidUTF8:
+		return fmt.Sprintf("byte 0x%02x is not UTF-8", f.Rune)
+	case f.Rune == '\r':
 		return "a carriage return alone, want line feeds or CRLF at line ends"
-	case r < 0x100:
-		escape = fmt.Sprintf(`\x%02x`, r)
-	case r > 0xffff:
-		escape = fmt.Sprintf(`\U%08x`, r)
 	}
-	return fmt.Sprintf("invisible character U+%04X: where it is meant, write \"%s\" in double quotes", r, escape)
+	return fmt.Sprintf("U+%04X (%s), which a reader does not see: where it is meant, write \"%s\" in double quotes",
+		f.Rune, f.Class, yamlEscape(f.Rune))
 }
 
 // refused are the parts of YAML that this file does without, and the reason.
@@ -120,15 +110,25 @@ func checkTokens(src *source, tokens token.Tokens) *Error {
 		}
 		switch {
 		case t.Type == token.AliasType:
-			return src.errorf(tokenPosition(t), "", `an alias (*): for a text with an asterisk, write "*%s" in double quotes`, bounded(aliasName(t), maxQuoted))
+			return src.errorf(tokenPosition(t), "", `an alias (*): for a text with an asterisk, write "*%s" in double quotes`, escape.TerminalLimit(aliasName(t), maxQuoted))
 		case t.Type == token.DocumentHeaderType && hasContent(tokens[:i]):
 			return src.errorf(tokenPosition(t), "", "a second document (---), want one")
 		}
 		if why := n.take(t); why != "" {
 			return src.errorf(tokenPosition(t), "", "%s", why)
 		}
+		if t.Type == token.DoubleQuoteType && replaced(t) {
+			return src.errorf(tokenPosition(t), "", "an escape that is no character")
+		}
 	}
 	return nil
+}
+
+// replaced reports a U+FFFD that the source does not have: the library puts one
+// where an escape names a lone surrogate or nothing in Unicode.
+func replaced(t *token.Token) bool {
+	written := strings.Count(t.Origin, "\ufffd") + strings.Count(strings.ToLower(t.Origin), `\ufffd`)
+	return strings.Count(t.Value, "\ufffd") > written
 }
 
 func aliasName(t *token.Token) string {
@@ -205,13 +205,13 @@ func syntaxError(src *source, err error) *Error {
 		GetMessage() string
 	}
 	if !errors.As(err, &placed) {
-		return src.errorf(position{}, "", "not YAML: %s", bounded(err.Error(), maxQuoted))
+		return src.errorf(position{}, "", "not YAML: %s", escape.TerminalLimit(err.Error(), 2*maxQuoted))
 	}
 	message := placed.GetMessage()
 	if strings.Contains(message, "'\t'") {
 		message = "a tab at the start of a line, want spaces"
 	}
-	return src.errorf(tokenPosition(placed.GetToken()), "", "not YAML: %s", bounded(message, 2*maxQuoted))
+	return src.errorf(tokenPosition(placed.GetToken()), "", "not YAML: %s", escape.TerminalLimit(message, 2*maxQuoted))
 }
 
 // valuePosition is where a node begins: for a mapping the first key, not the
