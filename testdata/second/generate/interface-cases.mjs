@@ -183,7 +183,7 @@ const BAD_MANIFESTS = {
   'digest-algorithms-mixed-sha512': ['parts by SHA-256 under a composite by SHA-512', one((t) => recompose(t, 'sha512'))],
   'digest-algorithms-mixed': ['digests of two algorithms in one interface', one((t) => {
     t.interface.description_digest = `sha512:${hex('0f', 64)}`;
-    recompose(t);
+    recompose(t, 'sha512');
   })],
   'composite-wrong': ['a composite that does not follow from its parts', one((t) => void (t.interface.composite_digest = `sha256:${hex('0f', 32)}`))],
   'composite-other-part': ['a part changed, the composite left', one((t) => void (t.interface.annotations_digest = `sha256:${hex('0f', 32)}`))],
