@@ -40,3 +40,5 @@ require (
 	golang.org/x/tools v0.51.0 // indirect
 	gotest.tools/v3 v3.5.2 // indirect
 )
+
+tool github.com/modelcontextprotocol/go-sdk/examples/server/everything
