@@ -51,7 +51,8 @@ func readYAML(data []byte) (src *source, root *node, err error) {
 }
 
 // readText checks the characters, before any parser sees them, and returns the
-// text with line feeds alone as line ends.
+// text with line feeds alone as line ends. Tabs are refused everywhere: the
+// library drops them from plain scalars, and miscounts the columns behind them.
 func readText(data []byte) (*source, string, *Error) {
 	src := &source{}
 	if len(data) > MaxSize {
@@ -60,15 +61,29 @@ func readText(data []byte) (*source, string, *Error) {
 	data = bytes.TrimPrefix(data, []byte("\ufeff"))
 	text := strings.ReplaceAll(string(data), "\r\n", "\n")
 	src.lines = strings.Split(text, "\n")
+	if i := strings.IndexAny(text, "\r\t"); i >= 0 {
+		why := "a tab, want spaces; within double quotes, write \"\\t\""
+		if text[i] == '\r' {
+			why = "a carriage return alone, want line feeds or CRLF at line ends"
+		}
+		return src, "", src.errorf(place(text, i), "", "%s", why)
+	}
 	for _, f := range escape.Findings(text) {
 		if f.Class.Hides() && !spared(f) {
-			before := text[:f.First]
-			line := strings.Count(before, "\n") + 1
-			column := utf8.RuneCountInString(before[strings.LastIndexByte(before, '\n')+1:]) + 1
-			return src, "", src.errorf(position{line, column, 1}, "", "%s", hiddenMessage(f))
+			return src, "", src.errorf(place(text, f.First), "", "%s", hiddenMessage(f))
 		}
 	}
 	return src, text, nil
+}
+
+// place is the position of the byte at offset.
+func place(text string, offset int) position {
+	before := text[:offset]
+	return position{
+		line:   strings.Count(before, "\n") + 1,
+		column: utf8.RuneCountInString(before[strings.LastIndexByte(before, '\n')+1:]) + 1,
+		width:  1,
+	}
 }
 
 // spared are characters that hide and yet are accepted: two joiners that
@@ -79,110 +94,11 @@ func spared(f escape.Finding) bool {
 }
 
 func hiddenMessage(f escape.Finding) string {
-	switch {
-	case f.Class == escape.InvalidUTF8:
+	if f.Class == escape.InvalidUTF8 {
 		return fmt.Sprintf("byte 0x%02x is not UTF-8", f.Rune)
-	case f.Rune == '\r':
-		return "a carriage return alone, want line feeds or CRLF at line ends"
 	}
 	return fmt.Sprintf("U+%04X (%s), which a reader does not see: where it is meant, write \"%s\" in double quotes",
 		f.Rune, f.Class, yamlEscape(f.Rune))
-}
-
-// refused are the parts of YAML that this file does without, and the reason.
-// They make one text mean what another place says, or what one reader thinks.
-var refused = map[token.Type]string{
-	token.AnchorType:      "an anchor (&): every value is written where it stands",
-	token.TagType:         "a tag (!): values are plain",
-	token.MergeKeyType:    "a merge key (<<): use defaults, or quote the name",
-	token.MappingKeyType:  `an explicit key (?): write "name: value"`,
-	token.DirectiveType:   "a directive (%): leave it out",
-	token.DocumentEndType: "a document end (...): one document is all there is",
-}
-
-// checkTokens refuses what needs no grammar to see, and bounds what the parser
-// recurses on, which would otherwise exhaust the stack or take minutes.
-func checkTokens(src *source, tokens token.Tokens) *Error {
-	var n nesting
-	for i, t := range tokens {
-		if why, bad := refused[t.Type]; bad {
-			return src.errorf(tokenPosition(t), "", "%s", why)
-		}
-		switch {
-		case t.Type == token.AliasType:
-			return src.errorf(tokenPosition(t), "", `an alias (*): for a text with an asterisk, write "*%s" in double quotes`, escape.TerminalLimit(aliasName(t), maxQuoted))
-		case t.Type == token.DocumentHeaderType && hasContent(tokens[:i]):
-			return src.errorf(tokenPosition(t), "", "a second document (---), want one")
-		}
-		if why := n.take(t); why != "" {
-			return src.errorf(tokenPosition(t), "", "%s", why)
-		}
-		if t.Type == token.DoubleQuoteType && replaced(t) {
-			return src.errorf(tokenPosition(t), "", "an escape that is no character")
-		}
-	}
-	return nil
-}
-
-// replaced reports a U+FFFD that the source does not have: the library puts one
-// where an escape names a lone surrogate or nothing in Unicode.
-func replaced(t *token.Token) bool {
-	written := strings.Count(t.Origin, "\ufffd") + strings.Count(strings.ToLower(t.Origin), `\ufffd`)
-	return strings.Count(t.Value, "\ufffd") > written
-}
-
-func aliasName(t *token.Token) string {
-	next := t.Next
-	if next == nil || next.Position == nil || t.Position == nil ||
-		next.Position.Line != t.Position.Line || next.Position.Column != t.Position.Column+1 || next.Type != token.StringType {
-		return ""
-	}
-	return next.Value
-}
-
-func hasContent(tokens token.Tokens) bool {
-	for _, t := range tokens {
-		if t.Type != token.CommentType {
-			return true
-		}
-	}
-	return false
-}
-
-// nesting follows how deep block and flow collections go. In block style a
-// collection opens at a column to the right of the one that holds it.
-type nesting struct {
-	blocks []block
-	flow   int
-}
-
-type block struct{ column, members int }
-
-func (n *nesting) take(t *token.Token) string {
-	switch t.Type {
-	case token.MappingStartType, token.SequenceStartType:
-		n.flow++
-	case token.MappingEndType, token.SequenceEndType:
-		n.flow = max(0, n.flow-1)
-	}
-	isKey := t.Next != nil && t.Next.Type == token.MappingValueType
-	if n.flow == 0 && t.Position != nil && (isKey || t.Type == token.SequenceEntryType) {
-		for len(n.blocks) > 0 && n.blocks[len(n.blocks)-1].column > t.Position.Column {
-			n.blocks = n.blocks[:len(n.blocks)-1]
-		}
-		if len(n.blocks) == 0 || n.blocks[len(n.blocks)-1].column < t.Position.Column {
-			n.blocks = append(n.blocks, block{column: t.Position.Column})
-		}
-		if top := &n.blocks[len(n.blocks)-1]; isKey {
-			if top.members++; top.members > maxMembers {
-				return fmt.Sprintf("more than %d members in one mapping", maxMembers)
-			}
-		}
-	}
-	if len(n.blocks)+n.flow > maxDepth {
-		return fmt.Sprintf("nested deeper than %d levels", maxDepth)
-	}
-	return ""
 }
 
 func tokenPosition(t *token.Token) position {
@@ -207,11 +123,7 @@ func syntaxError(src *source, err error) *Error {
 	if !errors.As(err, &placed) {
 		return src.errorf(position{}, "", "not YAML: %s", escape.TerminalLimit(err.Error(), 2*maxQuoted))
 	}
-	message := placed.GetMessage()
-	if strings.Contains(message, "'\t'") {
-		message = "a tab at the start of a line, want spaces"
-	}
-	return src.errorf(tokenPosition(placed.GetToken()), "", "not YAML: %s", escape.TerminalLimit(message, 2*maxQuoted))
+	return src.errorf(tokenPosition(placed.GetToken()), "", "not YAML: %s", escape.TerminalLimit(placed.GetMessage(), 2*maxQuoted))
 }
 
 // valuePosition is where a node begins: for a mapping the first key, not the

@@ -1,0 +1,145 @@
+package declare
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/goccy/go-yaml/token"
+
+	"github.com/mcp-integrity/seal-action/internal/escape"
+)
+
+// refused are the parts of YAML that this file does without, and the reason.
+// They make one text mean what another place says, or what one reader thinks.
+var refused = map[token.Type]string{
+	token.AnchorType:      "an anchor (&): every value is written where it stands",
+	token.TagType:         "a tag (!): values are plain",
+	token.MergeKeyType:    "a merge key (<<): use defaults, or quote the name",
+	token.MappingKeyType:  `an explicit key (?): write "name: value"`,
+	token.DirectiveType:   "a directive (%): leave it out",
+	token.DocumentEndType: "a document end (...): one document is all there is",
+}
+
+// checkTokens refuses what needs no grammar to see, and bounds what the parser
+// recurses on, which would otherwise exhaust the stack or take minutes.
+func checkTokens(src *source, tokens token.Tokens) *Error {
+	var n nesting
+	for i, t := range tokens {
+		if why, bad := refused[t.Type]; bad {
+			return src.errorf(tokenPosition(t), "", "%s", why)
+		}
+		switch {
+		case t.Type == token.AliasType:
+			return src.errorf(tokenPosition(t), "", `an alias (*): for a text with an asterisk, write "*%s" in double quotes`, escape.TerminalLimit(aliasName(t), maxQuoted))
+		case t.Type == token.DocumentHeaderType && hasContent(tokens[:i]):
+			return src.errorf(tokenPosition(t), "", "a second document (---), want one")
+		}
+		if why := n.take(t); why != "" {
+			return src.errorf(tokenPosition(t), "", "%s", why)
+		}
+		if why := oddText(src, t, n.flow > 0); why != "" {
+			return src.errorf(tokenPosition(t), "", "%s", why)
+		}
+	}
+	return nil
+}
+
+// oddText says what is wrong with a scalar or a colon that the library reads in
+// its own way, where other readers see something else or nothing at all.
+func oddText(src *source, t *token.Token, flow bool) string {
+	switch {
+	case t.Type == token.DoubleQuoteType && replaced(t):
+		return "an escape that is no character"
+	case t.Type == token.StringType && !inBlockScalar(t):
+		if strings.Contains(t.Value, ": ") || strings.HasSuffix(t.Value, ":") || strings.Contains(t.Value, " #") ||
+			flow && strings.ContainsAny(t.Value, "[]{},") {
+			return fmt.Sprintf("a text that is not clear without quotes: write %s", yamlText(bounded(t.Value, maxQuoted)))
+		}
+	case t.Type == token.MappingValueType && flow && !isQuoted(t.Prev) && hasTail(src, t):
+		return "a colon without a space: write a space behind it, or put the text in double quotes"
+	}
+	return ""
+}
+
+// inBlockScalar reports the text of a literal (|) or folded (>) scalar, in which
+// nothing has a meaning.
+func inBlockScalar(t *token.Token) bool {
+	for p := t.Prev; p != nil; p = p.Prev {
+		if p.Type != token.CommentType {
+			return p.Type == token.LiteralType || p.Type == token.FoldedType
+		}
+	}
+	return false
+}
+
+func isQuoted(t *token.Token) bool {
+	return t != nil && (t.Type == token.DoubleQuoteType || t.Type == token.SingleQuoteType)
+}
+
+// hasTail reports whether text follows a colon at once.
+func hasTail(src *source, colon *token.Token) bool {
+	at := tokenPosition(colon)
+	runes := src.runes(at.line)
+	return at.column < len(runes) && !strings.ContainsRune(" ,[]{}", runes[at.column])
+}
+
+// replaced reports a U+FFFD that the source does not have: the library puts one
+// where an escape names a lone surrogate or nothing in Unicode.
+func replaced(t *token.Token) bool {
+	written := strings.Count(t.Origin, "\ufffd") + strings.Count(strings.ToLower(t.Origin), `\ufffd`)
+	return strings.Count(t.Value, "\ufffd") > written
+}
+
+func aliasName(t *token.Token) string {
+	next := t.Next
+	if next == nil || next.Position == nil || t.Position == nil ||
+		next.Position.Line != t.Position.Line || next.Position.Column != t.Position.Column+1 || next.Type != token.StringType {
+		return ""
+	}
+	return next.Value
+}
+
+func hasContent(tokens token.Tokens) bool {
+	for _, t := range tokens {
+		if t.Type != token.CommentType {
+			return true
+		}
+	}
+	return false
+}
+
+// nesting follows how deep block and flow collections go. In block style a
+// collection opens at a column to the right of the one that holds it.
+type nesting struct {
+	blocks []block
+	flow   int
+}
+
+type block struct{ column, members int }
+
+func (n *nesting) take(t *token.Token) string {
+	switch t.Type {
+	case token.MappingStartType, token.SequenceStartType:
+		n.flow++
+	case token.MappingEndType, token.SequenceEndType:
+		n.flow = max(0, n.flow-1)
+	}
+	isKey := t.Next != nil && t.Next.Type == token.MappingValueType
+	if n.flow == 0 && t.Position != nil && (isKey || t.Type == token.SequenceEntryType) {
+		for len(n.blocks) > 0 && n.blocks[len(n.blocks)-1].column > t.Position.Column {
+			n.blocks = n.blocks[:len(n.blocks)-1]
+		}
+		if len(n.blocks) == 0 || n.blocks[len(n.blocks)-1].column < t.Position.Column {
+			n.blocks = append(n.blocks, block{column: t.Position.Column})
+		}
+		if top := &n.blocks[len(n.blocks)-1]; isKey {
+			if top.members++; top.members > maxMembers {
+				return fmt.Sprintf("more than %d members in one mapping", maxMembers)
+			}
+		}
+	}
+	if len(n.blocks)+n.flow > maxDepth {
+		return fmt.Sprintf("nested deeper than %d levels", maxDepth)
+	}
+	return ""
+}
