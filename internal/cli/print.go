@@ -125,7 +125,7 @@ func (p *page) findings(kind string, all []verify.Finding) {
 }
 
 func (p *page) missing(r *verify.Result) {
-	if len(r.Missing) == 0 || r.Outcome == seal.Fail {
+	if len(r.Missing) == 0 || len(r.Errors) > 0 {
 		return
 	}
 	p.line("for level %d:", r.Missing[0].Level)

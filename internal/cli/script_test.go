@@ -37,12 +37,19 @@ func TestMain(m *testing.M) {
 }
 
 // serve is a tool server for scripts: "serve FILE" answers tools/list with the
-// JSON array in FILE, and calls itself acme 1.2.4.
+// JSON array in FILE, and calls itself acme 1.2.4. "serve FILE DROPPED" writes
+// a file DROPPED beside.
 func serve() {
 	tools, err := os.ReadFile(os.Args[1])
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
+	}
+	if len(os.Args) > 2 {
+		if err := os.WriteFile(os.Args[2], []byte("x"), 0o644); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
 	}
 	results := map[string]string{
 		"initialize": `{"protocolVersion":"2025-11-25","capabilities":{"tools":{}},"serverInfo":{"name":"acme","version":"1.2.4"}}`,
