@@ -1,11 +1,18 @@
 package verify
 
 import (
+	_ "embed"
+
 	"github.com/mcp-integrity/seal-action/seal"
 )
 
 // SchemaVersion is that of the JSON form of [Result].
 const SchemaVersion = "1.0"
+
+// Schema is the JSON Schema of the JSON form of [Result].
+//
+//go:embed schema/verify-result.schema.json
+var Schema []byte
 
 // Observed says what the interface was compared with.
 type Observed string

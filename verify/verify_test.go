@@ -1,7 +1,9 @@
 package verify_test
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -10,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/opencontainers/go-digest"
+	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"github.com/mcp-integrity/seal-action/internal/keys"
 	"github.com/mcp-integrity/seal-action/internal/sealtest"
@@ -329,6 +332,7 @@ func TestVerify(t *testing.T) {
 				tt.change(t, s)
 			}
 			r := s.run(t)
+			followsSchema(t, r)
 			if r.Outcome != tt.outcome || r.TrustLevel != tt.level {
 				t.Errorf("got %s at level %d, want %s at level %d", r.Outcome, r.TrustLevel, tt.outcome, tt.level)
 			}
@@ -341,6 +345,31 @@ func TestVerify(t *testing.T) {
 			// No scene but those about it says anything of the other checks.
 			compare(t, "skipped", tt.skipped, skipped)
 		})
+	}
+}
+
+// followsSchema: what is printed as JSON is what the schema says.
+func followsSchema(t *testing.T, r *verify.Result) {
+	t.Helper()
+	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(verify.Schema))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := jsonschema.NewCompiler()
+	c.AssertFormat()
+	if err := c.AddResource("result", doc); err != nil {
+		t.Fatal(err)
+	}
+	data, err := json.Marshal(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	value, err := jsonschema.UnmarshalJSON(bytes.NewReader(data))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.MustCompile("result").Validate(value); err != nil {
+		t.Errorf("%v\n%s", err, data)
 	}
 }
 
