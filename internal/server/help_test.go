@@ -1,7 +1,9 @@
 package server
 
 import (
+	"context"
 	"encoding/json"
+	"strconv"
 	"testing"
 )
 
@@ -10,4 +12,14 @@ func decode(t *testing.T, data []byte, v any) {
 	if err := json.Unmarshal(data, v); err != nil {
 		t.Fatal(err)
 	}
+}
+
+func itoa(n int) string { return strconv.Itoa(n) }
+
+// newTestGuard is a guard with nothing behind it.
+func newTestGuard(t *testing.T) *guard {
+	t.Helper()
+	ctx, cancel := context.WithCancelCause(t.Context())
+	t.Cleanup(func() { cancel(nil) })
+	return &guard{ctx: ctx, cancel: cancel}
 }

@@ -19,6 +19,7 @@ import (
 func TestMain(m *testing.M) {
 	MaybeSupervise()
 	hostile.MaybeRun()
+	maybeRunSDKServer()
 	os.Exit(m.Run())
 }
 

@@ -29,6 +29,7 @@ var behaviours = map[string]behaviour{
 	"stale-answer": script{list: staleAnswer}.run,
 	"environment":  script{list: environment}.run,
 	"directory":    script{list: directory}.run,
+	"files":        script{list: files}.run,
 
 	// Silent, dying, refusing.
 	"hang":             func(p *peer) int { p.read(); return sleep(p) },
@@ -182,6 +183,19 @@ func directory(p *peer, c call) {
 	entries, errHome := os.ReadDir(os.Getenv("HOME"))
 	quoted, _ := json.Marshal(fmt.Sprint(wd, " ", err, " ", len(entries), " ", errHome)) // a string always can
 	p.result(c, `{"tools":[{"name":"directory","description":`+string(quoted)+`,"inputSchema":{}}]}`)
+}
+
+// files describes which pipes it was started with; other files the runtime has
+// opened itself.
+func files(p *peer, c call) {
+	var open []string
+	for fd := range 256 {
+		if target, err := os.Readlink(fmt.Sprint("/proc/self/fd/", fd)); err == nil && strings.HasPrefix(target, "pipe:") {
+			open = append(open, fmt.Sprint(fd))
+		}
+	}
+	quoted, _ := json.Marshal(strings.Join(open, " ")) // a string always can
+	p.result(c, `{"tools":[{"name":"files","description":`+string(quoted)+`,"inputSchema":{}}]}`)
 }
 
 func die(p *peer, _ call) {
