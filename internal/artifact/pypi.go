@@ -200,14 +200,17 @@ var pep440 = regexp.MustCompile(`^v?(?:([0-9]+)!)?([0-9]+(?:\.[0-9]+)*)` +
 
 var preReleases = map[string]string{"alpha": "a", "a": "a", "beta": "b", "b": "b", "c": "rc", "rc": "rc", "pre": "rc", "preview": "rc"}
 
-// normalVersion is PEP 440's normal form of a version, to compare; a version
-// that is none keeps its letters. The "_" before the local part is how file
-// names write "+".
+// noVersion stands before the form of what PEP 440 does not take for a version,
+// so that it never equals one that is.
+const noVersion = "no version: "
+
+// normalVersion is PEP 440's normal form of a version, to compare. The "_"
+// before the local part is how file names write "+".
 func normalVersion(s string) string {
 	s = strings.ToLower(strings.TrimSpace(s))
 	m := pep440.FindStringSubmatch(s)
 	if m == nil {
-		return separators.ReplaceAllString(s, "-")
+		return noVersion + separators.ReplaceAllString(s, "-")
 	}
 	var b strings.Builder
 	if epoch := number(m[1]); epoch != "0" {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"strings"
@@ -27,7 +28,7 @@ func identifyRemote(ctx context.Context, ref string, o Options) (Found, error) {
 	if err != nil {
 		return found, err
 	}
-	r := &registry{repository: parsed.Context(), options: remoteOptions(ctx, o)}
+	r := &registryStore{repository: parsed.Context(), options: remoteOptions(ctx, o)}
 	got, err := remote.Get(parsed, r.options...)
 	if err != nil {
 		return found, explainRegistry(err)
@@ -75,14 +76,14 @@ func remoteOptions(ctx context.Context, o Options) []remote.Option {
 	return options
 }
 
-// A registry is the blobStore of a remote image.
-type registry struct {
+// A registryStore is the blobStore of a remote image.
+type registryStore struct {
 	repository name.Repository
 	options    []remote.Option
 	root       []byte // the manifest that the reference led to
 }
 
-func (r *registry) blob(_ context.Context, d descriptor) ([]byte, error) {
+func (r *registryStore) blob(_ context.Context, d descriptor) ([]byte, error) {
 	alg := d.Digest.Algorithm()
 	if int64(len(r.root)) == d.Size && alg.FromBytes(r.root) == d.Digest {
 		return r.root, nil
@@ -119,7 +120,7 @@ func (r *registry) blob(_ context.Context, d descriptor) ([]byte, error) {
 
 // check has nothing to look at: whoever pulls the layers compares them with
 // their digests.
-func (r *registry) check(context.Context, descriptor) error { return nil }
+func (r *registryStore) check(context.Context, descriptor) error { return nil }
 
 func isImageDoc(mediaType string) bool {
 	for _, t := range append(indexTypes, manifestTypes...) {
@@ -164,9 +165,14 @@ func (t *registryTransport) RoundTrip(q *http.Request) (*http.Response, error) {
 	}
 	r, err := t.base.RoundTrip(q)
 	if err == nil {
-		r.Body = http.MaxBytesReader(nil, r.Body, maxResponse)
+		r.Body = boundBody{&boundReader{r: r.Body, limit: maxResponse}, r.Body}
 	}
 	return r, err
+}
+
+type boundBody struct {
+	io.Reader
+	io.Closer
 }
 
 // isLoopback takes literal addresses and the name that every system keeps for

@@ -69,9 +69,11 @@ func cleanRepository(host, path string) string {
 	host = strings.ToLower(host)
 	if host == "github.com" || host == "www.github.com" {
 		host = "github.com"
-		if parts := strings.SplitN(path, "/", 4); len(parts) == 4 {
-			path = strings.Join(parts[:3], "/")
+		parts := strings.SplitN(path, "/", 4)
+		if len(parts) < 3 {
+			return "" // somebody's page
 		}
+		path = strings.Join(parts[:3], "/")
 	}
 	path, _, _ = strings.Cut(path, "/-/") // GitLab's pages below a project
 	path = strings.TrimSuffix(strings.TrimRight(path, "/"), ".git")

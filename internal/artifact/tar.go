@@ -41,16 +41,16 @@ func walkTar(ctx context.Context, r io.Reader, visit func(name string, h *tar.He
 	}
 }
 
-// unpackReader ends a compressed stream that unpacks to more than left bytes.
-type unpackReader struct {
-	r    io.Reader
-	left int64
+// A boundReader fails once more than limit bytes came through it.
+type boundReader struct {
+	r           io.Reader
+	limit, read int64
 }
 
-func (u *unpackReader) Read(p []byte) (int, error) {
-	n, err := u.r.Read(p)
-	if u.left -= int64(n); u.left < 0 {
-		return 0, fmt.Errorf("unpacks to more than %d bytes", int64(maxUnpacked))
+func (b *boundReader) Read(p []byte) (int, error) {
+	n, err := b.r.Read(p)
+	if b.read += int64(n); b.read > b.limit {
+		return 0, fmt.Errorf("more than %d bytes", b.limit)
 	}
 	return n, err
 }
@@ -79,7 +79,7 @@ func gunzip(ctx context.Context, f *file) (io.Reader, error) {
 	if err != nil {
 		return nil, fmt.Errorf("gzip: %w", err)
 	}
-	return &unpackReader{r: ctxReader{ctx, z}, left: maxUnpacked}, nil
+	return &boundReader{r: ctxReader{ctx, z}, limit: maxUnpacked}, nil
 }
 
 // packageFiles are the metadata files that a .tar.gz can hold below its one

@@ -141,25 +141,29 @@ func TestTreeDigestCovers(t *testing.T) {
 		change func(t *testing.T, dir string)
 		same   bool
 	}{
-		"git directory":       {func(t *testing.T, dir string) { write(t, dir, ".git/config", "x") }, true},
-		"git file":            {func(t *testing.T, dir string) { write(t, dir, ".git", "gitdir: elsewhere") }, true},
-		"manifest":            {func(t *testing.T, dir string) { write(t, dir, "mcp-integrity.json", "x") }, true},
-		"snapshot":            {func(t *testing.T, dir string) { write(t, dir, "mcp-integrity.interface.json", "x") }, true},
-		"provenance":          {func(t *testing.T, dir string) { write(t, dir, "mcp-integrity.provenance.sigstore.json", "x") }, true},
-		"empty directory":     {func(t *testing.T, dir string) { mustDo(t, os.MkdirAll(filepath.Join(dir, "x", "y"), 0o755)) }, true},
-		"time":                {func(t *testing.T, dir string) { touch(t, filepath.Join(dir, "empty")) }, true},
-		"content":             {func(t *testing.T, dir string) { write(t, dir, "a-b", "2") }, false},
-		"added":               {func(t *testing.T, dir string) { write(t, dir, "a/new", "") }, false},
-		"removed":             {func(t *testing.T, dir string) { mustDo(t, os.Remove(filepath.Join(dir, "empty"))) }, false},
-		"renamed":             {func(t *testing.T, dir string) { mustDo(t, os.Rename(filepath.Join(dir, "ab"), filepath.Join(dir, "ac"))) }, false},
-		"moved":               {func(t *testing.T, dir string) { mustDo(t, os.Rename(filepath.Join(dir, "ab"), filepath.Join(dir, "a", "b"+"x"))) }, false},
-		"manifest below":      {func(t *testing.T, dir string) { write(t, dir, "src/mcp-integrity.json", "y") }, false},
-		"manifest directory":  {func(t *testing.T, dir string) { write(t, dir, "mcp-integrity.json/index.js", "y") }, false},
-		"git file below":      {func(t *testing.T, dir string) { write(t, dir, "src/.git", "y") }, false},
-		"git in capitals":     {func(t *testing.T, dir string) { write(t, dir, ".GIT/x.js", "y") }, false},
-		"ignored dependency":  {func(t *testing.T, dir string) { write(t, dir, "node_modules/x/index.js", "y") }, false},
-		"another manifest":    {func(t *testing.T, dir string) { write(t, dir, "mcp-integrity.yaml", "y") }, false},
-		"other provenance":    {func(t *testing.T, dir string) { write(t, dir, "x.provenance.sigstore.json", "y") }, false},
+		"git directory":   {func(t *testing.T, dir string) { write(t, dir, ".git/config", "x") }, true},
+		"git file":        {func(t *testing.T, dir string) { write(t, dir, ".git", "gitdir: elsewhere") }, true},
+		"manifest":        {func(t *testing.T, dir string) { write(t, dir, "mcp-integrity.json", "x") }, true},
+		"snapshot":        {func(t *testing.T, dir string) { write(t, dir, "mcp-integrity.interface.json", "x") }, true},
+		"provenance":      {func(t *testing.T, dir string) { write(t, dir, "mcp-integrity.provenance.sigstore.json", "x") }, true},
+		"empty directory": {func(t *testing.T, dir string) { mustDo(t, os.MkdirAll(filepath.Join(dir, "x", "y"), 0o755)) }, true},
+		"time":            {func(t *testing.T, dir string) { touch(t, filepath.Join(dir, "empty")) }, true},
+		"content":         {func(t *testing.T, dir string) { write(t, dir, "a-b", "2") }, false},
+		"added":           {func(t *testing.T, dir string) { write(t, dir, "a/new", "") }, false},
+		"removed":         {func(t *testing.T, dir string) { mustDo(t, os.Remove(filepath.Join(dir, "empty"))) }, false},
+		"renamed": {func(t *testing.T, dir string) {
+			mustDo(t, os.Rename(filepath.Join(dir, "ab"), filepath.Join(dir, "ac")))
+		}, false},
+		"moved": {func(t *testing.T, dir string) {
+			mustDo(t, os.Rename(filepath.Join(dir, "ab"), filepath.Join(dir, "a", "b"+"x")))
+		}, false},
+		"manifest below":       {func(t *testing.T, dir string) { write(t, dir, "src/mcp-integrity.json", "y") }, false},
+		"manifest directory":   {func(t *testing.T, dir string) { write(t, dir, "mcp-integrity.json/index.js", "y") }, false},
+		"git file below":       {func(t *testing.T, dir string) { write(t, dir, "src/.git", "y") }, false},
+		"git in capitals":      {func(t *testing.T, dir string) { write(t, dir, ".GIT/x.js", "y") }, false},
+		"ignored dependency":   {func(t *testing.T, dir string) { write(t, dir, "node_modules/x/index.js", "y") }, false},
+		"another manifest":     {func(t *testing.T, dir string) { write(t, dir, "mcp-integrity.yaml", "y") }, false},
+		"other provenance":     {func(t *testing.T, dir string) { write(t, dir, "x.provenance.sigstore.json", "y") }, false},
 		"two contents swapped": {func(t *testing.T, dir string) { write(t, dir, "a-b", "3"); write(t, dir, "a.b", "1") }, false},
 	}
 	for name, test := range tests {

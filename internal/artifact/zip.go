@@ -140,6 +140,6 @@ func hashZipEntry(ctx context.Context, z *zip.Reader, name string, alg digest.Al
 		return "", fmt.Errorf("entrypoint %.200q: %w", name, err)
 	}
 	defer body.Close()
-	d, _, err := hashStream(ctx, &unpackReader{r: body, left: maxUnpacked}, alg, nil)
+	d, _, err := hashStream(ctx, &boundReader{r: body, limit: maxUnpacked}, alg, nil)
 	return d, err
 }
