@@ -59,18 +59,24 @@ function parsed(what, read) {
   }
 }
 
-/** Reads an envelope's bytes without any key: {payload bytes, manifest, signatures}. Nothing of it is verified. */
-export function readEnvelope(bytes) {
+// readEnvelope reads what stands around the payload, and no more: {payload bytes, signatures}. Nothing of it is verified.
+function readEnvelope(bytes) {
   return parsed('envelope', () => {
     const envelope = parseStrict(bytes);
     ENVELOPE(envelope, '');
     const { signatures } = envelope;
     if (signatures.length < 1 || signatures.length > MAX_SIGNATURES) throw new Error(`${signatures.length} signatures`);
-    const payload = fromBase64(envelope.payload);
+    return { payload: fromBase64(envelope.payload), signatures };
+  });
+}
+
+// readPayload reads bytes whose signature holds: a payload that was tampered with is a matter of its signature (§27.2).
+function readPayload(payload) {
+  return parsed('payload', () => {
     const manifest = parseStrict(payload);
-    if (!jcs(manifest).equals(payload)) throw new Error('the payload is not canonical');
+    if (!jcs(manifest).equals(payload)) throw new Error('not in its canonical form');
     checkManifest(manifest);
-    return { payload, manifest, signatures };
+    return manifest;
   });
 }
 
@@ -97,7 +103,7 @@ function readStatement(inner, signature, key, payload) {
  * Checks one signature at a time in milliseconds. Gives {keyid, role, attestation_type, bound, timestamp?, expires_at?,
  * interface_snapshot?}; throws Refused with the name of what is wrong.
  */
-export function checkSignature(signature, payload, keys, now) {
+function checkSignature(signature, payload, keys, now) {
   const key = keys.get(signature.keyid);
   if (key === undefined) throw new Refused(NO_KEY, `no key ${JSON.stringify(signature.keyid).slice(0, 100)}`);
   let predicate = null;
@@ -128,7 +134,7 @@ function unbound(signature) {
  * {payload, manifest, attestations, skipped}; skipped counts signatures by keys that nobody gave us.
  */
 export function open(bytes, keys, now) {
-  const { payload, manifest, signatures } = readEnvelope(bytes);
+  const { payload, signatures } = readEnvelope(bytes);
   const attestations = [];
   let missing = null;
   for (const signature of signatures) {
@@ -140,5 +146,5 @@ export function open(bytes, keys, now) {
     }
   }
   if (!attestations.some((a) => a.role === 'publisher')) throw missing ?? new Refused(INVALID, 'no publisher attestation');
-  return { payload, manifest, attestations, skipped: signatures.length - attestations.length };
+  return { payload, manifest: readPayload(payload), attestations, skipped: signatures.length - attestations.length };
 }

@@ -54,8 +54,13 @@ export function isTime(v) {
   return month >= 1 && month <= 12 && day >= 1 && day <= days && hour < 24 && minute < 60 && second < 60 && zoneHour < 24 && zoneMinute < 60;
 }
 
+// RFC 3986, appendix A: scheme, authority (with an IP literal in brackets, or none), path, query, fragment.
+const CHARACTER = String.raw`(?:[A-Za-z0-9._~!$&'()*+,;=:@-]|%[0-9A-Fa-f]{2})`;
+const AUTHORITY = String.raw`//(?:${CHARACTER}*|(?:${CHARACTER}*@)?\[[0-9A-Fa-fv:.]+\](?::[0-9]*)?)(?![^/?#])`;
+const URI = new RegExp(`^[A-Za-z][A-Za-z0-9+.-]*:(?:${AUTHORITY})?(?:${CHARACTER}|/)*(?:\\?(?:${CHARACTER}|[/?])*)?(?:#(?:${CHARACTER}|[/?])*)?$`);
+
 function isURI(v) {
-  return typeof v === 'string' && /^[A-Za-z][A-Za-z0-9+.-]*:[^\s<>"{}|\\^`]+$/.test(v) && URL.canParse(v);
+  return typeof v === 'string' && URI.test(v);
 }
 
 function consistent(v, where) {
