@@ -44,8 +44,6 @@ type Observation struct {
 	// where it makes none. It is compared, never believed.
 	ClaimedLevel *int
 	Tools        []fingerprint.Tool
-	// Command is what ran, for decision 19; nil where nothing did.
-	Command []string
 }
 
 // ArtifactSource hashes the artifacts that the caller has.

@@ -128,6 +128,9 @@ func (r *sealRun) provenance() *seal.Provenance {
 			r.warn("the work tree has changes that commit %.12s does not have", p.Commit)
 		}
 	}
+	if f := r.primary(); f != nil && f.Revision != "" && p.Commit != "" && f.Revision != p.Commit {
+		r.warn("the artifact says that it was built from commit %s, sealed is %s", f.Revision, p.Commit)
+	}
 	if p.SourceRepo == "" || p.Commit == "" {
 		r.warn("without source_repo and commit the manifest reaches level 0 only: give --source-repo and --commit")
 	}
@@ -180,10 +183,15 @@ func (r *sealRun) sayUndeclared() {
 // lint says what is allowed and likely wrong.
 func (r *sealRun) lint() {
 	served := make([]string, 0, len(r.view.snapshot.Tools))
+	var lints []string
+	tools := map[string][]string{}
 	for _, t := range r.view.snapshot.Tools {
 		served = append(served, t.Name)
 		for _, l := range fingerprint.Lint(t) {
-			r.warn("tool %s: %s", t.Name, l)
+			if tools[l] == nil {
+				lints = append(lints, l)
+			}
+			tools[l] = append(tools[l], t.Name)
 		}
 		for _, f := range escape.Findings(t.Description) {
 			if f.Class.Hides() {
@@ -193,6 +201,9 @@ func (r *sealRun) lint() {
 		for _, c := range declare.Contradictions(t, r.declared.Declaration(t.Name)) {
 			r.warn("%s:%d: tool %s: %s", r.str("config"), c.Line, t.Name, c.Message)
 		}
+	}
+	for _, l := range lints {
+		r.warn("%s: %s", someNames(tools[l]), l)
 	}
 	for _, u := range r.declared.UnknownTools(served) {
 		r.warn("%s:%d: the server lists no tool %s", r.str("config"), u.Line, u.Name)

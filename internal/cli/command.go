@@ -18,6 +18,7 @@ import (
 	"os"
 	"os/user"
 	"runtime/debug"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -44,6 +45,8 @@ type Command struct {
 	ConfigDir func() (string, error)
 	// User gives the name of the user, for the namespace of the local key.
 	User func() (string, error)
+
+	talking sync.Mutex // hashing talks from several goroutines
 }
 
 // NewCommand returns a Command on the real clock and the real user.
@@ -121,6 +124,8 @@ func (c *Command) Main(ctx context.Context, args []string) (code int) {
 // talk writes one line to standard error. Its arguments are printed as they
 // are: what a stranger wrote goes through package escape before.
 func (c *Command) talk(format string, args ...any) {
+	c.talking.Lock()
+	defer c.talking.Unlock()
 	fmt.Fprintf(c.Stderr, "mcp-integrity: "+format+"\n", args...)
 }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+	"unicode/utf16"
 
 	"github.com/mcp-integrity/seal-action/internal/escape"
 	"github.com/mcp-integrity/seal-action/seal"
@@ -27,7 +28,24 @@ func renderJSON(v any) ([]byte, error) {
 	if err := e.Encode(v); err != nil {
 		return nil, err
 	}
-	return b.Bytes(), nil
+	return asciiHidden(b.Bytes()), nil
+}
+
+// asciiHidden writes every character that a terminal obeys, or that nobody
+// sees, by its number. In JSON such characters stand in strings only, so the
+// meaning is the same.
+func asciiHidden(data []byte) []byte {
+	var b bytes.Buffer
+	for _, r := range string(data) {
+		if r == '\n' || !escape.Hidden(r) {
+			b.WriteRune(r)
+			continue
+		}
+		for _, unit := range utf16.Encode([]rune{r}) {
+			fmt.Fprintf(&b, "\\u%04x", unit)
+		}
+	}
+	return b.Bytes()
 }
 
 // page builds text for eyes. Arguments are a stranger's, and escaped.

@@ -144,8 +144,8 @@ func (s *surface) look(ctx context.Context) (view, error) {
 // had to say.
 func (s *surface) explain(err error) error {
 	var failed *server.Error
-	if errors.As(err, &failed) && strings.TrimSpace(failed.Stderr) != "" {
-		s.inv.talk("the server's stderr:\n%s", indent(escape.BlockLimit(strings.TrimSpace(failed.Stderr), maxStderrShown)))
+	if errors.As(err, &failed) {
+		s.inv.showStderr(strings.TrimSpace(failed.Stderr))
 	}
 	if errors.Is(err, server.ErrRefused) {
 		return failsf("the server: %w", err)
@@ -157,8 +157,21 @@ func (s *surface) explain(err error) error {
 	return e
 }
 
-// maxStderrShown bounds what is shown of a failed server's stderr, in bytes.
+// maxStderrShown bounds what is shown of a failed server's stderr, in bytes. Its
+// end says most: that is where it died.
 const maxStderrShown = 4 << 10
+
+func (i *invocation) showStderr(text string) {
+	if text == "" {
+		return
+	}
+	heading := "the server's stderr"
+	if cut := len(text) - maxStderrShown; cut > 0 {
+		text = text[cut:]
+		heading += fmt.Sprintf(", without its first %d bytes", cut)
+	}
+	i.talk("%s:\n%s", heading, indent(escape.Block(text)))
+}
 
 func indent(s string) string { return "  | " + strings.ReplaceAll(s, "\n", "\n  | ") }
 
@@ -203,7 +216,7 @@ func (s *surface) Observe(ctx context.Context) (verify.Observation, error) {
 	}
 	o := verify.Observation{Observed: verify.Snapshot, Server: v.snapshot.Server, Tools: v.snapshot.Tools}
 	if v.listing != nil {
-		o.Observed, o.ClaimedLevel, o.Command = verify.Live, v.listing.ClaimedLevel, s.target.Command
+		o.Observed, o.ClaimedLevel = verify.Live, v.listing.ClaimedLevel
 	}
 	return o, nil
 }

@@ -185,4 +185,3 @@ func (i *invocation) printResult(r *verify.Result) error {
 	}
 	return nil
 }
-

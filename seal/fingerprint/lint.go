@@ -15,7 +15,7 @@ import (
 func Lint(t Tool) []string {
 	var lines []string
 	if t.Description == "" {
-		lines = append(lines, "it has no description: its fingerprint is that of the empty string")
+		lines = append(lines, "no description: the fingerprint is that of the empty string")
 	}
 	for _, p := range []struct {
 		name string
