@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -95,13 +96,18 @@ func TestSchemaBounds(t *testing.T) {
 		}
 	})
 	t.Run("a large value is cut where it differs", func(t *testing.T) {
-		same := strings.Repeat("é", 50_000)
-		s := compareSchemas(t, `{"const":"`+same+`old`+same+`"}`, `{"const":"`+same+`new`+same+`"}`).Schema[0]
-		if !strings.Contains(string(s.Old), "éold") || !strings.Contains(string(s.New), "énew") {
-			t.Errorf("from byte %d: old %.60s… new %.60s…, want both sides of the difference", s.From, s.Old, s.New)
-		}
-		if want := 4*50_000 + 5; s.OldSize != want || s.NewSize != want {
-			t.Errorf("sizes %d and %d, want %d", s.OldSize, s.NewSize, want)
+		for _, char := range []string{"x", "é", "日", "😀"} {
+			same := strings.Repeat(char, 50_000)
+			s := compareSchemas(t, `{"const":"`+same+`old`+same+`"}`, `{"const":"`+same+`new`+same+`"}`).Schema[0]
+			if !strings.Contains(string(s.Old), char+"old") || !strings.Contains(string(s.New), char+"new") {
+				t.Errorf("from byte %d: old %.60s… new %.60s…, want both sides of the difference", s.From, s.Old, s.New)
+			}
+			if strings.ContainsRune(string(s.Old)+string(s.New), utf8.RuneError) {
+				t.Errorf("from byte %d: old %.60s… new %.60s…, want whole characters", s.From, s.Old, s.New)
+			}
+			if want := 2*len(same) + 5; s.OldSize != want || s.NewSize != want {
+				t.Errorf("sizes %d and %d, want %d", s.OldSize, s.NewSize, want)
+			}
 		}
 	})
 	t.Run("one side is cut", func(t *testing.T) {

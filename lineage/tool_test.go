@@ -155,6 +155,10 @@ func TestDiffOfWhatIsNoTool(t *testing.T) {
 	if got := Diff(twice[:1], broken); len(got) != 1 || len(got[0].Schema) != 1 {
 		t.Errorf("broken JSON: %+v", got)
 	}
+	bare := []fingerprint.Tool{{Name: "a", Description: "x"}}
+	if got := Diff(bare, []fingerprint.Tool{{Name: "a", Description: "y"}}); len(got) != 1 || got[0].Kind != Changed {
+		t.Errorf("without the whole's bytes: %+v", got)
+	}
 	Diff([]fingerprint.Tool{{}}, []fingerprint.Tool{{Name: "\xff"}})
 }
 

@@ -95,6 +95,74 @@ func TestWordsBeyondAllBounds(t *testing.T) {
 	sides(t, old, new, Words(old, new))
 }
 
+// More different words than there are runes below the surrogates.
+func TestWordsOfALargeVocabulary(t *testing.T) {
+	var b strings.Builder
+	for i := range 60_000 {
+		fmt.Fprintf(&b, "%d,", i)
+	}
+	old, new := "x"+b.String()+"y", "a 56000,57000 b"
+	edits := Words(old, new)
+	sides(t, old, new, edits)
+	var same []string
+	for _, e := range edits {
+		if e.Op == Equal {
+			same = append(same, e.Text)
+		}
+	}
+	if diff := cmp.Diff([]string{"56000,", "57000"}, same); diff != "" {
+		t.Errorf("equal stretches (-want +got):\n%s", diff)
+	}
+}
+
+func TestTokens(t *testing.T) {
+	for _, c := range []struct {
+		in   string
+		want []string
+	}{
+		{"", nil},
+		{"a_1 b-c", []string{"a_1", " ", "b", "-", "c"}},
+		{" \n\t a", []string{" \n\t ", "a"}},
+		{"\r\n", []string{"\r", "\n"}},
+		{"e\u0301x !\u0301 \u0301y", []string{"e\u0301x", " ", "!\u0301", " ", "\u0301y"}},
+		{"\u200b\u0301a", []string{"\u200b", "\u0301a"}},
+		{"a\ufe0fb", []string{"a", "\ufe0f", "b"}},
+		{"한국어 日本 ไทย", []string{"한국어", " ", "日", "本", " ", "ไ", "ท", "ย"}},
+		{"a\xff\xfe", []string{"a", "\xff", "\xfe"}},
+	} {
+		tokens := tokens(c.in)
+		var got []string
+		for i := range tokens.len() {
+			got = append(got, tokens.piece(i))
+		}
+		if diff := cmp.Diff(c.want, got); diff != "" {
+			t.Errorf("%+q (-want +got):\n%s", c.in, diff)
+		}
+	}
+}
+
+// The work of a comparison is paid for, and none is begun that is too dear.
+func TestWordsBudget(t *testing.T) {
+	many := func(n int, w string) string { return strings.Repeat(w+".", n/2) }
+	for _, c := range []struct {
+		name           string
+		n, cells, left int
+	}{
+		{"words", 10, 250, 150},
+		{"words, just", 10, 100, 0},
+		{"too little left", 10, 99, 99},
+		{"too dear at all", 4000, maxAllCells, maxAllCells},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			cells := c.cells
+			a, b := tokens(many(c.n, "a")), tokens(many(c.n, "b"))
+			if _, ok := myers(a, b, &cells); ok != (c.left != c.cells) || cells != c.left {
+				t.Errorf("%v, %d cells left of %d, want %d", ok, cells, c.cells, c.left)
+			}
+		})
+	}
+}
+
 // sides fails when edits are not the way from old to new that Words promises.
 func sides(t *testing.T, old, new string, edits []Edit) {
 	t.Helper()

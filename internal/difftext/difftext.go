@@ -49,6 +49,7 @@ const (
 	maxStretch = 4 << 10  // one inserted or deleted stretch
 	maxValue   = 2 << 10  // one JSON value over several lines
 	maxInline  = 200      // one JSON value, name or path on a line
+	maxCompact = 60       // a JSON value that is not spread over lines
 	maxContext = 80       // unchanged text on each side of a change
 	maxWarn    = 8        // warnings for one tool; the rest is counted
 )

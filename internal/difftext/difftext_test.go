@@ -99,6 +99,80 @@ func readFile(t testing.TB, name string) []byte {
 	return data
 }
 
+func TestName(t *testing.T) {
+	for _, c := range []struct{ in, want string }{
+		{"read_file", "read_file"},
+		{"/properties/a~1b/$ref", "/properties/a~1b/$ref"},
+		{"", `""`},
+		{"a: new", `"a: new"`},
+		{`a": new`, `"a\": new"`},
+		{`a\`, `"a\\"`},
+		{"naïve", `"naïve"`},
+		{"a\n\u202e", `"a⟨U+000A⟩⟨U+202E⟩"`},
+		{strings.Repeat("a", 300), `"` + strings.Repeat("a", 176) + `⟨… 124 bytes more⟩"`},
+	} {
+		if got := name(c.in); got != c.want {
+			t.Errorf("name(%q)\n got %s\nwant %s", c.in, got, c.want)
+		}
+	}
+}
+
+// What has no sign of its own, or looks like one of ours.
+func TestSigns(t *testing.T) {
+	for _, c := range []struct{ old, new, want string }{
+		{"a b", "a\nb", "a[- -]{+⟨U+000A⟩+}b"},
+		{"a\tb", "a  b", "a[-⟨U+0009⟩-]{+  +}b"},
+		{"a x", "a [-y-]", "a [-x-]{+⟨U+005B⟩-y-⟨U+005D⟩+}"},
+		{"a ] b", "a } b", "a [-⟨U+005D⟩-]{+⟨U+007D⟩+} b"},
+		{"a [ b", "a { b", "a [-⟨U+005B⟩-]{+⟨U+007B⟩+} b"},
+		{"x [a-z_-] [-y-]", "w [a-z_-] [-y-]", "[-x-]{+w+} [a-z_-] ⟨U+005B⟩-y-]"},
+	} {
+		p := &printer{}
+		p.text("", lineage.Words(c.old, c.new))
+		if got, want := p.out.String(), "│ "+c.want+"\n"; got != want {
+			t.Errorf("%q → %q\n got %swant %s", c.old, c.new, got, want)
+		}
+	}
+}
+
+func TestWrap(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		in   []span
+		want string
+	}{
+		{"at spaces", []span{{same, "one two three"}}, "│ one two \n┆ three\n"},
+		{"a space in the margin", []span{{same, "12345678 90"}}, "│ 12345678 \n┆ 90\n"},
+		{"many spaces", []span{{same, "a" + strings.Repeat(" ", 12) + "b"}}, "│ a\n┆         \n┆     b\n"},
+		{"a word longer than a line", []span{{same, "12345678901234567890"}}, "│ 12345678\n┆ 90123456\n┆ 7890\n"},
+		{"wide characters", []span{{same, "日本語日本語"}}, "│ 日本語日\n┆ 本語\n"},
+		{"marks take no room", []span{{same, "e\u0301e\u0301345678 x"}}, "│ e\u0301e\u0301345678 \n┆ x\n"},
+		{"escapes stay whole", []span{{same, "ab ⟨U+E0001⟩x"}}, "│ ab \n┆ ⟨U+E0001⟩\n┆ x\n"},
+		{"signs on each line", []span{{inserted, "one two three"}, {deleted, "\nx"}}, "│ {+one two +}\n┆ {+three+}\n│ [-x-]\n"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			// Room for signs is kept where there may be some.
+			p := &printer{Options: Options{Width: len("| ") + len("[--]") + 8}}
+			p.lay("", "│", c.in, false)
+			if diff := cmp.Diff(c.want, p.out.String()); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestTextIsBounded(t *testing.T) {
+	var edits []lineage.Edit
+	for range 10_000 {
+		edits = append(edits, lineage.Edit{Op: lineage.Delete, Text: "one"}, lineage.Edit{Op: lineage.Insert, Text: "two"}, lineage.Edit{Op: lineage.Equal, Text: " "})
+	}
+	p := &printer{}
+	p.text("", edits)
+	if got := p.out.String(); len(got) > 4*maxText || !strings.HasSuffix(got, " more stretches⟩\n") {
+		t.Errorf("%d bytes, ending in %q", len(got), got[len(got)-60:])
+	}
+}
+
 func TestWriteError(t *testing.T) {
 	want := errors.New("disk full")
 	if err := Write(failing{want}, []lineage.ToolChange{{Name: "a", Kind: lineage.Added}}, Options{}); !errors.Is(err, want) {
@@ -200,12 +274,12 @@ func FuzzWrite(f *testing.F) {
 func FuzzSigns(f *testing.F) {
 	for _, s := range [][2]string{
 		{"a [-b-] c", "a {+b+} c"}, {"]", "["}, {"a]", "a["}, {"x {", "x +}"}, {"[- a", "[- b"}, {"-", "]"}, {"+", "}"},
-		{"a [", "a [-"}, {"⟨U+005B⟩", "["}, {"a\u202e", "a"}, {"[-[-a", "a-]-]"}, {"{+", "+}{"},
+		{"a [", "a [-"}, {"⟨U+005B⟩", "["}, {"a\u202e", "a"}, {"[-[-a", "a-]-]"}, {"{+", "+}{"}, {"a -[-]", "c cb+} "},
 	} {
 		f.Add(s[0], s[1])
 	}
 	f.Fuzz(func(t *testing.T, old, new string) {
-		if !utf8.ValidString(old+new) || len(old)+len(new) > maxContext {
+		if !utf8.ValidString(old) || !utf8.ValidString(new) || len(old)+len(new) > maxContext {
 			return // not shortened
 		}
 		edits := lineage.Words(old, new)

@@ -130,8 +130,8 @@ func character(s string, i int) int {
 }
 
 var (
-	openers  = strings.NewReplacer("[-", "⟨U+005B⟩-", "{+", "⟨U+007B⟩+")
-	brackets = strings.NewReplacer("[-", "⟨U+005B⟩-", "{+", "⟨U+007B⟩+", "-]", "-⟨U+005D⟩", "+}", "+⟨U+007D⟩")
+	openers = strings.NewReplacer("[-", "⟨U+005B⟩-", "{+", "⟨U+007B⟩+")
+	closers = strings.NewReplacer("-]", "-⟨U+005D⟩", "+}", "+⟨U+007D⟩")
 )
 
 // unsign shows by number the brackets of a text that would read as our signs.
@@ -141,7 +141,7 @@ func unsign(s string, st style) string {
 	if st == same {
 		return openers.Replace(s)
 	}
-	s = brackets.Replace(s)
+	s = openers.Replace(closers.Replace(s)) // in two passes: "[-]" has both
 	first, last := "]", "["
 	if st == inserted {
 		first, last = "}", "{"

@@ -68,7 +68,7 @@ func (p *printer) value(indent string, side lineage.Kind, v jsontext.Value, exce
 	text := string(v)
 	if excerpt {
 		text = decoded(v)
-	} else if pretty := v.Clone(); pretty.Indent(jsontext.WithIndent("  ")) == nil {
+	} else if pretty := v.Clone(); len(v) > maxCompact && pretty.Indent(jsontext.WithIndent("  ")) == nil {
 		text = string(pretty)
 	}
 	st := deleted

@@ -12,11 +12,8 @@ import (
 )
 
 // warn names the characters in a tool's new texts that a reader of those texts
-// would not see. What went away is no danger: it shows in the diff alone.
+// would not see. What went away is no danger: the diff shows it, that is all.
 func (p *printer) warn(c *lineage.ToolChange) {
-	if c.Kind == lineage.Removed {
-		return
-	}
 	var warnings []string
 	add := func(where, text string, words func(escape.Finding) string) {
 		for _, f := range escape.Findings(text) {
