@@ -177,6 +177,19 @@ func TestLocalKeepsBrokenKey(t *testing.T) {
 	}
 }
 
+// An empty or relative directory would put the key among files that are published.
+func TestLocalWantsAbsoluteDirectory(t *testing.T) {
+	t.Chdir(t.TempDir())
+	for _, dir := range []string{"", ".", "config"} {
+		if _, err := Local(dir); err == nil || errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), "no absolute path") {
+			t.Errorf("%q: %v", dir, err)
+		}
+	}
+	if entries, err := os.ReadDir("."); err != nil || len(entries) > 0 {
+		t.Errorf("left behind: %v, %v", entries, err)
+	}
+}
+
 func TestLocalRace(t *testing.T) {
 	for range 20 {
 		dir := t.TempDir()

@@ -53,6 +53,9 @@ func LoadLocal(configDir string) (PrivateKey, error) {
 }
 
 func loadLocal(path string) (PrivateKey, error) {
+	if !filepath.IsAbs(path) {
+		return PrivateKey{}, fmt.Errorf("%q is no absolute path: a key made there could be published with the files around it", path)
+	}
 	// A FIFO would make Open wait, so look first; the file may change until it
 	// is opened, but only by the hand of its owner.
 	info, err := os.Stat(path)

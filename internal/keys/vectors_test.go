@@ -109,3 +109,18 @@ func TestVerifyRFC7515(t *testing.T) {
 		t.Error("a changed signature verified")
 	}
 }
+
+// One signature in 128 has an r or s with a zero in front, which DER leaves out.
+func TestFixedSizePads(t *testing.T) {
+	got, err := fixedSize([]byte{0x30, 6, 2, 1, 1, 2, 1, 2})
+	want := make([]byte, 64)
+	want[31], want[63] = 1, 2
+	if err != nil || !bytes.Equal(got, want) {
+		t.Errorf("%x, %v, want %x", got, err, want)
+	}
+	for _, der := range []string{"", "\x30\x06\x02\x01\x01\x02\x01", "\x30\x06\x02\x01\x01\x02\x01\x02x"} {
+		if got, err := fixedSize([]byte(der)); err == nil {
+			t.Errorf("%x: %x, want an error", der, got)
+		}
+	}
+}

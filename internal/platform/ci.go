@@ -36,7 +36,7 @@ func (f *Facts) readGitHub(getenv func(string) string) {
 // appendix B; one that an organisation prescribes keeps its repository.
 func workflowPath(ref, repo string) string {
 	path, _, _ := strings.Cut(ref, "@")
-	if own, ok := strings.CutPrefix(path, repo+"/"); ok && repo != "" {
+	if own, ok := strings.CutPrefix(path, repo+"/"); ok {
 		return own
 	}
 	return path
