@@ -122,25 +122,7 @@ func (e Errors) join() error {
 type position struct{ line, column, width int }
 
 // A source is the text of the file by lines, for the errors to show.
-type source struct {
-	lines []string
-
-	// The line that runes was last asked for: a file may be one line.
-	number int
-	split  []rune
-}
-
-// runes returns the characters of a line, counted from 1; nil where there is
-// no such line.
-func (s *source) runes(number int) []rune {
-	if number < 1 || number > len(s.lines) {
-		return nil
-	}
-	if s.number != number {
-		s.number, s.split = number, []rune(s.lines[number-1])
-	}
-	return s.split
-}
+type source struct{ lines []string }
 
 func (s *source) errorf(at position, path, format string, args ...any) *Error {
 	e := &Error{

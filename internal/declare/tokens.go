@@ -22,40 +22,55 @@ var refused = map[token.Type]string{
 
 // checkTokens refuses what needs no grammar to see, and bounds what the parser
 // recurses on, which would otherwise exhaust the stack or take minutes.
-func checkTokens(src *source, tokens token.Tokens) *Error {
+func checkTokens(src *source, text string, tokens token.Tokens) *Error {
 	var n nesting
+	c := cursor{text: text}
 	for i, t := range tokens {
-		if why, bad := refused[t.Type]; bad {
-			return src.errorf(tokenPosition(t), "", "%s", why)
+		if t.Type == token.InvalidType {
+			return nil // the parser says what is wrong with it
 		}
+		why := refused[t.Type]
 		switch {
 		case t.Type == token.AliasType:
-			return src.errorf(tokenPosition(t), "", `an alias (*): for a text with an asterisk, write "*%s" in double quotes`, escape.TerminalLimit(aliasName(t), maxQuoted))
+			why = fmt.Sprintf(`an alias (*): for a text with an asterisk, write "*%s" in double quotes`, escape.TerminalLimit(aliasName(t), maxQuoted))
 		case t.Type == token.DocumentHeaderType && hasContent(tokens[:i]):
-			return src.errorf(tokenPosition(t), "", "a second document (---), want one")
+			why = "a second document (---), want one"
 		}
-		if why := n.take(t); why != "" {
+		if why == "" {
+			why = n.take(t)
+		}
+		if why != "" {
 			return src.errorf(tokenPosition(t), "", "%s", why)
 		}
-		if why := oddText(src, t, n.flow > 0); why != "" {
+		written, ok := c.next(t)
+		if !ok {
+			return src.errorf(place(text, c.offset), "", "%s", notTaken)
+		}
+		if why := oddText(t, written, c.follows(), n.flow > 0); why != "" {
 			return src.errorf(tokenPosition(t), "", "%s", why)
 		}
+	}
+	if !c.atEnd() {
+		return src.errorf(place(text, c.offset), "", "%s", notTaken)
 	}
 	return nil
 }
 
+const notTaken = "from here on, not YAML that can be read: put texts in double quotes"
+
 // oddText says what is wrong with a scalar or a colon that the library reads in
-// its own way, where other readers see something else or nothing at all.
-func oddText(src *source, t *token.Token, flow bool) string {
+// its own way, where other readers see something else or nothing at all. The
+// token was written so, and follows is the character behind it.
+func oddText(t *token.Token, written string, follows byte, flow bool) string {
 	switch {
-	case t.Type == token.DoubleQuoteType && replaced(t):
+	case t.Type == token.DoubleQuoteType && replaced(t, written):
 		return "an escape that is no character"
 	case t.Type == token.StringType && !inBlockScalar(t):
 		if strings.Contains(t.Value, ": ") || strings.HasSuffix(t.Value, ":") || strings.Contains(t.Value, " #") ||
 			flow && strings.ContainsAny(t.Value, "[]{},") {
 			return fmt.Sprintf("a text that is not clear without quotes: write %s", yamlText(bounded(t.Value, maxQuoted)))
 		}
-	case t.Type == token.MappingValueType && flow && !isQuoted(t.Prev) && hasTail(src, t):
+	case t.Type == token.MappingValueType && flow && !isQuoted(t.Prev) && !strings.ContainsRune(" \n,[]{}", rune(follows)):
 		return "a colon without a space: write a space behind it, or put the text in double quotes"
 	}
 	return ""
@@ -76,18 +91,12 @@ func isQuoted(t *token.Token) bool {
 	return t != nil && (t.Type == token.DoubleQuoteType || t.Type == token.SingleQuoteType)
 }
 
-// hasTail reports whether text follows a colon at once.
-func hasTail(src *source, colon *token.Token) bool {
-	at := tokenPosition(colon)
-	runes := src.runes(at.line)
-	return at.column < len(runes) && !strings.ContainsRune(" ,[]{}", runes[at.column])
-}
-
 // replaced reports a U+FFFD that the source does not have: the library puts one
 // where an escape names a lone surrogate or nothing in Unicode.
-func replaced(t *token.Token) bool {
-	written := strings.Count(t.Origin, "\ufffd") + strings.Count(strings.ToLower(t.Origin), `\ufffd`)
-	return strings.Count(t.Value, "\ufffd") > written
+func replaced(t *token.Token, written string) bool {
+	written = strings.ToLower(written)
+	said := strings.Count(written, "\ufffd") + strings.Count(written, `\ufffd`) + strings.Count(written, `\u0000fffd`)
+	return strings.Count(t.Value, "\ufffd") > said
 }
 
 func aliasName(t *token.Token) string {

@@ -30,7 +30,7 @@ func readYAML(data []byte) (src *source, root *node, err error) {
 		}
 	}()
 	tokens := lexer.Tokenize(text)
-	if e := checkTokens(src, tokens); e != nil {
+	if e := checkTokens(src, text, tokens); e != nil {
 		return nil, nil, Errors{e}
 	}
 	// Duplicate keys are ours to find: the library compares paths, which
