@@ -45,6 +45,11 @@ type Signature struct {
 	ExpiresAt *Timestamp // nil where absent
 	// Details is the details member's bytes as they came, nil where absent.
 	Details []byte
+
+	// text is a sig that is no base64: a signature that cannot hold, and not
+	// an envelope that cannot be read (MIS §27.2: a modified signature is
+	// SIGNATURE_INVALID). Sig is nil then.
+	text string
 }
 
 type wireEnvelope struct {
@@ -89,15 +94,15 @@ func ParseEnvelope(data []byte) (*Envelope, error) {
 		return nil, failf(CodeManifestParse, "envelope: payload: %w", err)
 	}
 	e := NewEnvelope(payload)
-	for i, w := range wire.Signatures {
-		sig, err := decodeBase64(w.Sig)
-		if err != nil {
-			return nil, failf(CodeManifestParse, "envelope: signatures[%d].sig: %w", i, err)
-		}
-		e.Signatures = append(e.Signatures, Signature{
-			KeyID: w.KeyID, Sig: sig, Role: w.Role, Type: w.Type,
+	for _, w := range wire.Signatures {
+		s := Signature{
+			KeyID: w.KeyID, Role: w.Role, Type: w.Type,
 			Timestamp: w.Timestamp, ExpiresAt: w.ExpiresAt, Details: w.Details,
-		})
+		}
+		if s.Sig, err = decodeBase64(w.Sig); err != nil {
+			s.Sig, s.text = nil, w.Sig
+		}
+		e.Signatures = append(e.Signatures, s)
 	}
 	return e, nil
 }
@@ -107,8 +112,12 @@ func ParseEnvelope(data []byte) (*Envelope, error) {
 func (e *Envelope) Marshal() ([]byte, error) {
 	wire := wireEnvelope{PayloadType: PayloadType, Payload: encodeBase64(e.Payload)}
 	for _, s := range e.Signatures {
+		sig := s.text
+		if s.Sig != nil {
+			sig = encodeBase64(s.Sig)
+		}
 		wire.Signatures = append(wire.Signatures, wireSignature{
-			KeyID: s.KeyID, Sig: encodeBase64(s.Sig), Role: s.Role, Type: s.Type,
+			KeyID: s.KeyID, Sig: sig, Role: s.Role, Type: s.Type,
 			Timestamp: s.Timestamp, ExpiresAt: s.ExpiresAt, Details: s.Details,
 		})
 	}

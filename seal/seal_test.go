@@ -210,6 +210,22 @@ func TestEnvelopeRefuses(t *testing.T) {
 	}
 }
 
+// TestModifiedSignature is MIS §27.2, third item.
+func TestModifiedSignature(t *testing.T) {
+	key := sealtest.Key(t, keys.Ed25519, "k")
+	data := string(sealtest.Marshal(t, sealtest.Seal(t, sealtest.Manifest(t, sealtest.Tools(t, 1)...), key)))
+	at := strings.LastIndex(data, `"sig": "`) + len(`"sig": "`)
+	for _, c := range []string{"A", "_", "/", "=", "!", " "} {
+		if data[at:at+1] == c {
+			continue
+		}
+		_, err := open([]byte(data[:at]+c+data[at+1:]), sealtest.Keys(key))
+		if seal.CodeOf(err, 0) != seal.CodeSignatureInvalid {
+			t.Errorf("%q: got %v, want SIGNATURE_INVALID", c, err)
+		}
+	}
+}
+
 func TestLevels(t *testing.T) {
 	full := sealtest.Manifest(t, sealtest.Tools(t, 1)...).Tools[0]
 	publisher := seal.Attestation{Role: seal.RolePublisher, Type: seal.TypeManifestSigned}

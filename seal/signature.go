@@ -57,6 +57,9 @@ var errSignature = errors.New("the signature does not belong to these bytes and 
 // Verify returns nil when sig is k's signature of message. Signatures of ES256
 // are r‖s; DER is refused (decision 6).
 func (k PublicKey) Verify(message, sig []byte) error {
+	if sig == nil {
+		return errors.New("the signature is no base64")
+	}
 	if len(sig) != signatureSize {
 		return fmt.Errorf("signature of %d bytes, want %d (ES256 is r‖s, not DER)", len(sig), signatureSize)
 	}

@@ -69,8 +69,11 @@ func (r *sealRun) prepare(ctx context.Context) error {
 	if r.facts, err = platform.Detect(ctx, r.Getenv, "."); err != nil {
 		return undecidedf("%w", err)
 	}
-	for _, n := range r.facts.Notes {
-		r.note("%s", n)
+	// What is given needs no facts, and no excuse for those that are missing.
+	if r.str("source-repo") == "" || r.str("commit") == "" {
+		for _, n := range r.facts.Notes {
+			r.note("%s", n)
+		}
 	}
 	return r.chooseKey()
 }
