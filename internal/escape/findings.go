@@ -16,7 +16,13 @@ type Finding struct {
 	Class Class
 	// Count is how often it occurs; First the byte offset where it does first.
 	Count, First int
+	// Spells is the text that tag characters hide: each stands for a letter of
+	// printable ASCII that a model reads and no font draws. Its first 200 bytes.
+	Spells string
 }
+
+// maxSpelled bounds [Finding.Spells]: enough to see what it is about.
+const maxSpelled = 200
 
 // Findings returns what [Block] would show as escapes in s, the notation's own
 // brackets left out, by the offset where each is met first. Whether it is worth
@@ -43,11 +49,15 @@ func Findings(s string) []Finding {
 		if u.class.many() {
 			k.rune = noRune
 		}
-		if f := found[k]; f != nil {
-			f.Count++
-			continue
+		f := found[k]
+		if f == nil {
+			f = &Finding{Rune: u.rune, Class: u.class, First: u.offset}
+			found[k] = f
 		}
-		found[k] = &Finding{Rune: u.rune, Class: u.class, Count: 1, First: u.offset}
+		f.Count++
+		if ascii := u.rune - 0xE0000; u.class == Tag && ascii >= ' ' && ascii <= '~' && len(f.Spells) < maxSpelled {
+			f.Spells += string(ascii)
+		}
 	}
 	list := make([]Finding, 0, len(found))
 	for f := range maps.Values(found) {
@@ -77,9 +87,12 @@ func (f Finding) String() string {
 
 // What names the character without saying where it stands: "U+202E
 // RIGHT-TO-LEFT OVERRIDE (bidirectional control)", or for a class that is
-// reported as a whole "tag character (U+E0069)" with the first one met.
+// reported as a whole "tag character (U+E0069) spelling "ignore"" with the first
+// one met.
 func (f Finding) What() string {
 	switch name := names[f.Rune]; {
+	case f.Spells != "":
+		return fmt.Sprintf("%s (U+%04X) spelling %q", f.Class, f.Rune, f.Spells)
 	case f.Class == InvalidUTF8:
 		return fmt.Sprintf("%s (0x%02X)", f.Class, f.Rune)
 	case f.Class.many():
