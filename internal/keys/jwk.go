@@ -47,7 +47,8 @@ type jwk struct {
 	X      string   `json:"x,omitzero"`
 	Y      string   `json:"y,omitzero"`
 	D      string   `json:"d,omitzero"`
-	Other  members  `json:",embed"`
+	//lint:ignore SA5008 embed is an option of go-json-experiment
+	Other members `json:",embed"`
 }
 
 // ParsePrivate reads a private JWK. It refuses, by name, what cannot sign for

@@ -35,8 +35,9 @@ type Skipped struct {
 
 // document is a JWKS document as it stands in a file.
 type document struct {
-	Keys  []jsontext.Value `json:"keys"`
-	Other members          `json:",embed"`
+	Keys []jsontext.Value `json:"keys"`
+	//lint:ignore SA5008 embed is an option of go-json-experiment
+	Other members `json:",embed"`
 }
 
 // privateMembers are the secrets of every kind of JWK: RFC 7518 §6.2.2,
