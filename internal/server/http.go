@@ -68,9 +68,12 @@ func refusesPost(err error) bool {
 func listOverHTTP(ctx context.Context, t Target, o Options, dial dialer, lc lifecycle) (*Listing, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	base := http.DefaultTransport.(*http.Transport).Clone()
-	base.DisableCompression = true // no transparent gunzip, so no gzip bomb
-	base.MaxResponseHeaderBytes = maxHeader
+	base := &http.Transport{
+		Proxy:                  http.ProxyFromEnvironment,
+		ForceAttemptHTTP2:      true,
+		DisableCompression:     true, // no transparent gunzip, so no gzip bomb
+		MaxResponseHeaderBytes: maxHeader,
+	}
 	defer base.CloseIdleConnections()
 
 	origin, err := url.Parse(t.URL)

@@ -152,7 +152,7 @@ func TestListHTTP(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			s := fake(t, tt.over)
 			checkLeaks(t)
-			l, err := List(t.Context(), Target{URL: s.URL + "/mcp"}, Options{Timeout: 10 * time.Second})
+			l, err := List(t.Context(), Target{URL: s.URL + "/mcp"}, Options{})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -202,7 +202,7 @@ func TestListHTTPRefuses(t *testing.T) {
 			w.WriteHeader(400)
 			fmt.Fprintf(w, `{"jsonrpc":"2.0","id":%s,"error":{"code":-32000,"message":"x"}}`, c.ID)
 		}), ErrUnavailable, StageList, `HTTP status 400: the server answers with JSON-RPC error -32000`},
-		{"hang", onList(func(_ http.ResponseWriter, r *http.Request, _ wireCall) { <-r.Context().Done() }), ErrUnavailable, StageList, "no answer within 3s"},
+		{"hang", onList(func(_ http.ResponseWriter, r *http.Request, _ wireCall) { <-r.Context().Done() }), ErrUnavailable, StageList, "no answer within 2s"},
 		{"stream without answer", body(sse, "data: {\"jsonrpc\":\"2.0\",\"method\":\"x\"}\n\n"), ErrUnavailable, StageList, "without response"},
 		{"drip", onList(func(w http.ResponseWriter, r *http.Request, _ wireCall) {
 			w.Header().Set("Content-Type", sse)
@@ -211,7 +211,7 @@ func TestListHTTPRefuses(t *testing.T) {
 				_ = http.NewResponseController(w).Flush()
 				time.Sleep(10 * time.Millisecond)
 			}
-		}), ErrUnavailable, StageList, "no answer within 3s"},
+		}), ErrUnavailable, StageList, "no answer within 2s"},
 
 		{"html", body("text/html", "<h1>Sign in</h1>"), ErrRefused, StageList, `content type "text/html", want application/json or text/event-stream: "<h1>Sign in</h1>"`},
 		{"accepted", onList(func(w http.ResponseWriter, _ *http.Request, _ wireCall) { w.WriteHeader(202) }), ErrRefused, StageList, "HTTP status 202"},
@@ -265,9 +265,13 @@ func TestListHTTPRefuses(t *testing.T) {
 		}, ErrRefused, StageInitialize, `sends us on to "http://127.0.0.1:`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
+			timeout := DefaultTimeout
+			if strings.Contains(tt.want, "no answer within 2s") {
+				timeout = 2 * time.Second
+			}
 			s := fake(t, tt.over)
 			checkLeaks(t)
-			l, err := List(t.Context(), Target{URL: s.URL + "/mcp?key=secret", Header: http.Header{"x-api-key": {"secret"}}}, Options{Timeout: 3 * time.Second})
+			l, err := List(t.Context(), Target{URL: s.URL + "/mcp?key=secret", Header: http.Header{"x-api-key": {"secret"}}}, Options{Timeout: timeout})
 			if l != nil || !errors.Is(err, tt.kind) {
 				t.Fatalf("List = %+v, %v, want kind %v", l, err, tt.kind)
 			}

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"strings"
 	"time"
+	"unicode"
 )
 
 // A Target is a tool server: a command to run, or a URL to reach. Exactly one
@@ -25,7 +26,8 @@ type Target struct {
 	// URL is an http or https URL that speaks Streamable HTTP, or the older
 	// HTTP+SSE.
 	URL string
-	// Header goes with each request to URL, and to no other host.
+	// Header goes with each request to URL, and to no other host. What the
+	// protocol sets itself stays as it is.
 	Header http.Header
 }
 
@@ -37,7 +39,7 @@ func (t Target) Check() error {
 		return errors.New("tool server: want a command or a URL, exactly one")
 	}
 	if t.URL != "" {
-		return checkURL(t.URL)
+		return errors.Join(checkURL(t.URL), checkHeader(t.Header))
 	}
 	for _, a := range t.Command {
 		if strings.ContainsRune(a, 0) {
@@ -67,6 +69,25 @@ func checkURL(raw string) error {
 	}
 	if (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" {
 		return fmt.Errorf("tool server: URL %.100q: want http://… or https://…", u.Redacted())
+	}
+	return nil
+}
+
+// checkHeader refuses what net/http would, before anything is sent, and Host,
+// which it takes from the URL alone. Values are secrets and not shown.
+func checkHeader(h http.Header) error {
+	for name, values := range h {
+		noToken := func(r rune) bool {
+			return r <= ' ' || r >= 0x7f || strings.ContainsRune(`"(),/:;<=>?@[\]{}`, r) // RFC 9110 §5.6.2
+		}
+		if name == "" || strings.ContainsFunc(name, noToken) || strings.EqualFold(name, "Host") {
+			return fmt.Errorf("tool server: header %.100q cannot be set", name)
+		}
+		for _, v := range values {
+			if strings.ContainsFunc(v, func(r rune) bool { return r != '\t' && unicode.IsControl(r) }) {
+				return fmt.Errorf("tool server: the value of header %.100q holds control characters", name)
+			}
+		}
 	}
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -63,7 +64,6 @@ func texts(tools [][]byte) []string {
 }
 
 func TestListRefuses(t *testing.T) {
-	const short = time.Second
 	for _, tt := range []struct {
 		server  string
 		kind    error
@@ -71,10 +71,10 @@ func TestListRefuses(t *testing.T) {
 		want    string // in the error's text
 		timeout time.Duration
 	}{
-		{"hang", ErrUnavailable, StageInitialize, "no answer within 1s", short},
-		{"hang-list", ErrUnavailable, StageList, "no answer within 1s", short},
-		{"deaf", ErrUnavailable, StageInitialize, "no answer within 1s", short},
-		{"drip", ErrUnavailable, StageInitialize, "no answer within 1s", short},
+		{"hang", ErrUnavailable, StageInitialize, "no answer within 2s", 2 * time.Second},
+		{"hang-list", ErrUnavailable, StageList, "no answer within 2s", 2 * time.Second},
+		{"deaf", ErrUnavailable, StageInitialize, "no answer within 2s", 2 * time.Second},
+		{"drip", ErrUnavailable, StageInitialize, "no answer within 2s", 2 * time.Second},
 		{"die", ErrUnavailable, StageInitialize, "closed its output before it answered (the server ended: exit status 3)", 0},
 		{"die-list", ErrUnavailable, StageList, "closed its output before it answered (the server ended: exit status 3)", 0},
 		{"die-mid-line", ErrUnavailable, StageList, "in the middle of a line (the server ended: exit status 0)", 0},
@@ -337,6 +337,11 @@ func TestTargetCheck(t *testing.T) {
 		{Target{URL: "example.com"}, "want http"},
 		{Target{URL: "http://"}, "want http"},
 		{Target{URL: "http://user:secret@[::1"}, "missing"},
+		{Target{URL: "http://a.example", Header: http.Header{"host": {"b.example"}}}, `header "host" cannot be set`},
+		{Target{URL: "http://a.example", Header: http.Header{"": {"x"}}}, "cannot be set"},
+		{Target{URL: "http://a.example", Header: http.Header{"X A": {"x"}}}, "cannot be set"},
+		{Target{URL: "http://a.example", Header: http.Header{"X-ü": {"x"}}}, "cannot be set"},
+		{Target{URL: "http://a.example", Header: http.Header{"X-A": {"secret\r\nX-B: 1"}}}, `"X-A" holds control characters`},
 	} {
 		_, err := List(t.Context(), tt.target, Options{})
 		if err == nil || !strings.Contains(err.Error(), tt.want) || errors.Is(err, ErrUnavailable) || errors.Is(err, ErrRefused) {

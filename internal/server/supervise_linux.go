@@ -47,8 +47,10 @@ type supervised struct {
 }
 
 func startTree(prog program, o Options) (tree, error) {
-	if !supervisable.Load() {
-		o.notice("this program does not supervise tool servers: a daemon that the server starts may live on")
+	// The program of this very process, even if its file was replaced since.
+	const self = "/proc/self/exe"
+	if _, err := os.Stat(self); err != nil || !supervisable.Load() {
+		o.notice("no supervisor for the tool server: a daemon that it starts may live on")
 		return startGroup(prog)
 	}
 	controlled, control, err := os.Pipe()
@@ -64,8 +66,7 @@ func startTree(prog program, o Options) (tree, error) {
 	defer reporter.Close()
 
 	cmd := prog.command()
-	// The program of this very process, even if the file was replaced since.
-	cmd.Path = "/proc/self/exe"
+	cmd.Path = self
 	cmd.Args = append([]string{supervisorName, prog.path}, prog.argv...)
 	cmd.ExtraFiles = []*os.File{controlFD - 3: controlled, reportFD - 3: reporter}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}

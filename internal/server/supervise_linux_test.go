@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -64,17 +65,18 @@ func TestListLeavesNoProcess(t *testing.T) {
 		server  string
 		timeout time.Duration
 		want    error
-		limit   time.Duration
+		limit   time.Duration // on a busy machine
 	}{
-		{"good", 0, nil, 2 * time.Second},
-		{"daemon", 0, nil, 3 * time.Second},
-		{"leaves-group", 0, nil, 2 * time.Second},
-		{"never-ends", 0, nil, 5 * time.Second},
-		{"survivor", 0, nil, 6 * time.Second},
-		{"hang", time.Second, ErrUnavailable, 4 * time.Second},
-		{"flood", 0, ErrRefused, 5 * time.Second},
-		{"parricide", time.Second, ErrUnavailable, 4 * time.Second},
-		{"jailer", 0, nil, 14 * time.Second},
+		{"good", 0, nil, 10 * time.Second},
+		{"daemon", 0, nil, 10 * time.Second},
+		{"leaves-group", 0, nil, 10 * time.Second},
+		{"never-ends", 0, nil, 15 * time.Second},
+		{"survivor", 0, nil, 15 * time.Second},
+		{"hang", time.Second, ErrUnavailable, 15 * time.Second},
+		{"flood", 0, ErrRefused, 20 * time.Second},
+		{"parricide", 0, ErrUnavailable, 15 * time.Second},
+		{"hopper", 0, nil, 20 * time.Second},
+		{"jailer", 0, nil, 25 * time.Second},
 	} {
 		t.Run(tt.server, func(t *testing.T) {
 			checkLeaks(t)
@@ -93,6 +95,27 @@ func TestListLeavesNoProcess(t *testing.T) {
 			checkChildren(t)
 		})
 	}
+}
+
+// Several servers at once, one of which kills its supervisor: its orphans are
+// swept, the others' supervisors are let be.
+func TestListAtOnce(t *testing.T) {
+	checkLeaks(t)
+	var wg sync.WaitGroup
+	for _, server := range []string{"parricide", "good", "survivor", "daemon", "never-ends", "parricide", "good"} {
+		target, mark := markedTarget(t, server)
+		wg.Go(func() {
+			_, err := List(t.Context(), target, Options{})
+			if server == "parricide" != (err != nil) {
+				t.Errorf("%s: %v", server, err)
+			}
+			if left := marked(t, mark); len(left) > 0 {
+				t.Errorf("%s left behind:\n%s", server, strings.Join(left, "\n"))
+			}
+		})
+	}
+	wg.Wait()
+	checkChildren(t)
 }
 
 // The mark is found where it is: otherwise the test above shows nothing.

@@ -91,6 +91,8 @@ var behaviours = map[string]behaviour{
 	"unstable":     script{list: unstable}.run,
 	sleeperName:    func(p *peer) int { return sleep(p) },
 	respawnerName:  respawner,
+	jumperName:     jumper,
+	"hopper":       hopper,
 	"leaves-group": leavesGroup,
 }
 

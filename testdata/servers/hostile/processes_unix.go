@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"strconv"
 	"syscall"
 	"time"
 )
@@ -14,6 +15,7 @@ import (
 const (
 	sleeperName   = "sleeper"
 	respawnerName = "respawner"
+	jumperName    = "jumper"
 )
 
 // spawn starts this program again as the server of that name, in a session of
@@ -80,4 +82,31 @@ func jailer(p *peer) int {
 	daemonize(p)
 	_ = syscall.Kill(os.Getppid(), syscall.SIGSTOP)
 	return script{end: sleep}.run(p)
+}
+
+// hopper leaves a process that is another one all the time.
+func hopper(p *peer) int {
+	if err := spawn(jumperName); err != nil {
+		return 1
+	}
+	return script{}.run(p)
+}
+
+// jumper starts itself again and ends, over and over, for a minute at most.
+func jumper(*peer) int {
+	const name = "HOSTILE_UNTIL"
+	until, err := strconv.ParseInt(os.Getenv(name), 10, 64)
+	if err != nil {
+		until = time.Now().Add(time.Minute).Unix()
+		if err := os.Setenv(name, strconv.FormatInt(until, 10)); err != nil {
+			return 1
+		}
+	}
+	if time.Now().Unix() > until {
+		return 0
+	}
+	if err := spawn(jumperName); err != nil {
+		return 1
+	}
+	return 0
 }
