@@ -3,6 +3,7 @@ package cli
 import (
 	"bytes"
 	"context"
+	"os"
 
 	"github.com/mcp-integrity/seal-action/internal/difftext"
 	"github.com/mcp-integrity/seal-action/lineage"
@@ -41,11 +42,22 @@ func runDiff(_ context.Context, inv *invocation) error {
 		p.line("server: %s %s → %s %s", older.Server.Name, orDash(older.Server.Version), newer.Server.Name, orDash(newer.Server.Version))
 	}
 	var b bytes.Buffer
-	if err := difftext.Write(&b, changes, difftext.Options{}); err != nil {
+	if err := difftext.Write(&b, changes, difftext.Options{Color: inv.colorful()}); err != nil {
 		return undecidedf("%w", err)
 	}
 	p.Write(b.Bytes())
 	return inv.print(inv.str("output-file"), p.Bytes())
+}
+
+// colorful says that the result is printed on a terminal whose user did not say
+// no (NO_COLOR, as no-color.org has it).
+func (i *invocation) colorful() bool {
+	f, ok := i.Stdout.(*os.File)
+	if !ok || i.str("output-file") != "-" || i.Getenv("NO_COLOR") != "" || i.Getenv("TERM") == "dumb" {
+		return false
+	}
+	info, err := f.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }
 
 // snapshotOf reads a snapshot; of a manifest, the snapshot beside it that its
