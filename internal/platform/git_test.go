@@ -313,3 +313,16 @@ func TestNoGit(t *testing.T) {
 	}
 	wantNotes(t, f.Notes, "no git on this machine")
 }
+
+// A desk waits for this each time: six short runs of git.
+func BenchmarkDetect(b *testing.B) {
+	dir, err := os.Getwd()
+	if err != nil {
+		b.Fatal(err)
+	}
+	for b.Loop() {
+		if _, err := Detect(b.Context(), env{}.get, dir); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
