@@ -9,10 +9,11 @@ const (
 	// an OCI manifest (the distribution spec names 4 MiB for the last). A wheel's
 	// METADATA carries its README and reaches some 100 kB.
 	maxMetadata = 4 << 20
-	// maxTOML and maxTOMLBrackets bound Cargo.toml and pyproject.toml: the TOML
-	// reader recurses once for every open bracket.
-	maxTOML         = 1 << 20
-	maxTOMLBrackets = 50_000
+	// maxTOML and maxTOMLKeys bound Cargo.toml and pyproject.toml: reading one
+	// takes time by the square of its keys. The crate windows, with its seven
+	// hundred features, has 40 kB.
+	maxTOML     = 256 << 10
+	maxTOMLKeys = 20_000
 	// maxEntries bounds the members of an archive. A bundle with its
 	// node_modules has some ten thousand.
 	maxEntries = 500_000
@@ -41,8 +42,9 @@ const (
 	// maxSections bounds the sections of a wasm module.
 	maxSections = 100_000
 	// maxExecutableRead bounds what debug/* may read of an executable in search
-	// of Go's build info.
-	maxExecutableRead = 1 << 30
+	// of Go's build info, some of which it keeps in memory. In a Go program the
+	// place is named and little is read.
+	maxExecutableRead = 64 << 20
 	// maxChecksums, maxChecksumLines and maxChecksumLine bound a checksums file.
 	maxChecksums     = 16 << 20
 	maxChecksumLines = 100_000

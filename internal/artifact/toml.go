@@ -4,21 +4,22 @@ import (
 	"bytes"
 	"fmt"
 
-	"github.com/BurntSushi/toml"
+	"github.com/pelletier/go-toml/v2"
 )
 
 // A table is a decoded TOML table. It is kept as a map so that keys match by
 // exact bytes; the library's structs take "Name" for "name".
 type table map[string]any
 
-// parseTOML reads a TOML document. The library refuses duplicate keys and
-// invalid UTF-8, and recurses for every open bracket: their number is bounded.
+// parseTOML reads a TOML document. The library refuses duplicate keys, invalid
+// UTF-8 and deep nesting; it compares every key of a table with all before it, so
+// their number is bounded by what a key or a table cannot be without.
 func parseTOML(data []byte) (table, error) {
 	if len(data) > maxTOML {
 		return nil, fmt.Errorf("%d bytes, want at most %d", len(data), maxTOML)
 	}
-	if n := bytes.Count(data, []byte("[")) + bytes.Count(data, []byte("{")); n > maxTOMLBrackets {
-		return nil, fmt.Errorf("%d brackets, want at most %d", n, maxTOMLBrackets)
+	if n := bytes.Count(data, []byte("=")) + bytes.Count(data, []byte("[")); n > maxTOMLKeys {
+		return nil, fmt.Errorf("%d keys and tables, want at most %d", n, maxTOMLKeys)
 	}
 	var t table
 	if err := toml.Unmarshal(data, &t); err != nil {
