@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/http"
 	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/opencontainers/go-digest"
 	"golang.org/x/sync/errgroup"
@@ -90,13 +92,19 @@ func (f *Found) note(format string, args ...any) {
 type MismatchError struct {
 	Ref     string        // the artifact
 	Against string        // whose digest Want is, such as "sealed"
-	Got     digest.Digest // of the artifact
+	Got     digest.Digest // of the artifact; "" where Err says why it has none
 	Want    digest.Digest
+	Err     error // what is wrong with the content, where that is why
 }
 
 func (e *MismatchError) Error() string {
+	if e.Err != nil {
+		return fmt.Sprintf("artifact %.200q: %v; want digest %s (%s)", e.Ref, e.Err, e.Want, e.Against)
+	}
 	return fmt.Sprintf("artifact %.200q: got digest %s, want %s (%s)", e.Ref, e.Got, e.Want, e.Against)
 }
+
+func (e *MismatchError) Unwrap() error { return e.Err }
 
 // ErrChanged says that an artifact was written to while it was being read.
 var ErrChanged = errors.New("changed while being read")
@@ -146,36 +154,37 @@ func IdentifyAll(ctx context.Context, refs []string, o Options) ([]Found, error)
 // [*MismatchError] where it is no longer what was found: it is hashed before
 // the server runs and checked after it ended (decision 19).
 func Recheck(ctx context.Context, f Found, o Options) error {
-	o.Algorithm = f.Artifact.Digest.Algorithm()
 	return check(ctx, f.Ref, f.Artifact, "before", o)
 }
 
 // Check hashes the artifact at ref the way the sealed one was and returns a
-// [*MismatchError] where the digests differ. Of a file it parses no more than
-// the scope needs: where the digest covers the archive's bytes, nothing.
+// [*MismatchError] where the digests differ, or where the content is such that
+// it has no digest of that kind: that is not what was sealed either. Any other
+// error says that it could not be decided: the file, the registry or the context
+// failed. Of a file it parses no more than the scope needs: where the digest
+// covers the archive's bytes, nothing.
 func Check(ctx context.Context, ref string, sealed seal.Artifact, o Options) error {
-	o.Algorithm = sealed.Digest.Algorithm()
 	return check(ctx, ref, sealed, "sealed", o)
 }
 
 func check(ctx context.Context, ref string, want seal.Artifact, against string, o Options) error {
-	o.Type, o.Scope = want.Type, want.Scope
+	o.Type, o.Scope, o.Algorithm = want.Type, want.Scope, want.Digest.Algorithm()
 	o, err := o.withDefaults()
 	if err != nil {
 		return err
 	}
 	got, err := hashAs(ctx, ref, o)
-	if err != nil {
+	switch {
+	case err != nil && isOutside(err):
 		return fmt.Errorf("artifact %.200q: %w", ref, err)
-	}
-	if got != want.Digest {
-		return &MismatchError{Ref: ref, Against: against, Got: got, Want: want.Digest}
+	case err != nil || got != want.Digest:
+		return &MismatchError{Ref: ref, Against: against, Got: got, Want: want.Digest, Err: err}
 	}
 	return nil
 }
 
 // hashAs gives the digest of ref, of a type and scope that are known. A whole
-// file is only hashed; all else is identified.
+// file or directory is only hashed; all else is identified.
 func hashAs(ctx context.Context, ref string, o Options) (digest.Digest, error) {
 	if o.Type != seal.Docker && o.Scope != seal.ScopeEntrypoint && !isRemote(ref) {
 		f, err := openFile(ref)
@@ -186,9 +195,25 @@ func hashAs(ctx context.Context, ref string, o Options) (digest.Digest, error) {
 		if !errors.Is(err, errDirectory) {
 			return "", err
 		}
+		if o.Type == seal.Source {
+			tree, err := hashTree(ctx, ref, ref, nil, o)
+			return tree.digest, err
+		}
 	}
 	found, err := identify(ctx, ref, o)
-	return found.Artifact.Digest, err
+	if err != nil {
+		return "", err
+	}
+	return found.Artifact.Digest, nil
+}
+
+// isOutside says whether err comes from around an artifact, the system, a
+// registry or the caller, and not from what is in it.
+func isOutside(err error) bool {
+	_, system := errors.AsType[syscall.Errno](err)
+	return system || errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) || errors.Is(err, fs.ErrClosed) ||
+		errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) ||
+		errors.Is(err, ErrChanged) || errors.Is(err, errRegistry)
 }
 
 func (o Options) withDefaults() (Options, error) {

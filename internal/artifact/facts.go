@@ -47,6 +47,18 @@ func checkFact(s string) error {
 	return nil
 }
 
+// oneLine is a stranger's text for one of our errors: its first n bytes, without
+// what does not print.
+func oneLine(s string, n int) string {
+	return strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return '?'
+		}
+		return r
+	}, s[:min(n, len(s))])
+}
+
+// join lists names.
 func join[S ~string](values []S) string {
 	var names []string
 	for _, v := range values {

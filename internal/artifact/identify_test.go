@@ -4,7 +4,9 @@ import (
 	"archive/tar"
 	"context"
 	"errors"
+	"net/http"
 	"os"
+	"path/filepath"
 	"runtime/debug"
 	"strings"
 	"testing"
@@ -107,7 +109,13 @@ func TestIdentifyRefuses(t *testing.T) {
 		"npm entrypoint a link": {file: "a.tgz", data: tgz(t, js, entry{name: "package/dist/cli.js", body: "x", kind: tar.TypeLink}),
 			o: Options{Scope: seal.ScopeEntrypoint}, want: "link or special"},
 		"npm several bins": {file: "a.tgz", data: tgz(t, entry{name: "package/package.json", body: `{"name":"x","version":"1","bin":{"a":"a.js","b":"b.js"}}`}),
-			o: Options{Scope: seal.ScopeEntrypoint}, want: "several bins (a, b)"},
+			o: Options{Scope: seal.ScopeEntrypoint}, want: `several bins ("a, b")`},
+		"npm bin empty": {file: "a.tgz", data: tgz(t, entry{name: "package/package.json", body: `{"name":"x","version":"1","bin":""}`}, entry{name: "package", body: "x"}),
+			o: Options{Scope: seal.ScopeEntrypoint}, want: "bin names no file"},
+		"npm bins empty": {file: "a.tgz", data: tgz(t, entry{name: "package/package.json", body: `{"name":"x","version":"1","bin":{}}`}),
+			o: Options{Scope: seal.ScopeEntrypoint}, want: "bin is empty"},
+		"npm bin a number": {file: "a.tgz", data: tgz(t, entry{name: "package/package.json", body: `{"name":"x","version":"1","bin":{"a":1}}`}),
+			o: Options{Scope: seal.ScopeEntrypoint}, want: "package.json: bin: not strict JSON"},
 		"mcpb entrypoint missing": {file: "a.mcpb", data: zipBytes(t, entry{name: "manifest.json", body: bundleText}), o: Options{Scope: seal.ScopeEntrypoint}, want: `has no file "server/index.js"`},
 		"mcpb entrypoint twice": {file: "a.mcpb", data: zipBytes(t, entry{name: "manifest.json", body: bundleText}, entry{name: "server/index.js", body: "1"}, entry{name: `server\index.js`, body: "2"}),
 			o: Options{Scope: seal.ScopeEntrypoint}, want: "stands twice"},
@@ -261,6 +269,52 @@ func TestRecheckAndCheck(t *testing.T) {
 		t.Fatal(err)
 	}
 	wantErr(t, Recheck(ctx, f, Options{}), "no such file")
+}
+
+// Content that has no digest is not what was sealed; a file that cannot be
+// read says nothing.
+func TestCheckTellsWrongFromUnknown(t *testing.T) {
+	ctx, dir := context.Background(), t.TempDir()
+	npm := tgz(t, entry{name: "package/package.json", body: packageJSONText}, entry{name: "package/dist/cli.js", body: helloText})
+	p := write(t, dir, "a.tgz", string(npm))
+	sealed := identifyOK(t, p, Options{Scope: seal.ScopeEntrypoint}).Artifact
+	tree := makeTree(t, map[string]string{"package.json": packageJSONText})
+	source := identifyOK(t, tree, Options{}).Artifact
+	l := newLayout()
+	l.index(l.image(nil, "layer"))
+	image := identifyOK(t, l.dir(t), Options{}).Artifact
+	l["blobs/sha256/"+sha256Of("layer").Encoded()] = "LAYER"
+
+	canceled, cancel := context.WithCancel(ctx)
+	cancel()
+	tests := map[string]struct {
+		ctx    context.Context
+		ref    string
+		sealed seal.Artifact
+		wrong  bool
+	}{
+		"same entrypoint in another archive": {ctx, write(t, dir, "b.tgz", string(tgz(t, entry{name: "package/dist/cli.js", body: helloText},
+			entry{name: "package/package.json", body: packageJSONText}))), sealed, false},
+		"no package.json":          {ctx, write(t, dir, "c.tgz", string(tgz(t, entry{name: "package/x", body: "x"}))), sealed, true},
+		"no archive":               {ctx, write(t, dir, "d.tgz", "hello"), sealed, true},
+		"a directory for an npm":   {ctx, tree, sealed, true},
+		"broken package.json":      {ctx, makeTree(t, map[string]string{"package.json": "{"}), source, true},
+		"an image with a bad blob": {ctx, l.dir(t), image, true},
+		"not there":                {ctx, filepath.Join(dir, "none"), sealed, false},
+		"no registry":              {ctx, "oci://127.0.0.1:1/acme/tools:1", image, false},
+		"canceled":                 {canceled, p, sealed, false},
+	}
+	o := Options{Anonymous: true, Client: &http.Client{Transport: roundTrip(func(*http.Request) (*http.Response, error) { return nil, errors.New("down") })}}
+	for name, test := range tests {
+		err := Check(test.ctx, test.ref, test.sealed, o)
+		mismatch, wrong := errors.AsType[*MismatchError](err)
+		if wrong != test.wrong || (err == nil) != strings.HasPrefix(name, "same") {
+			t.Errorf("%s: got %v, a MismatchError: want %v", name, err, test.wrong)
+		}
+		if wrong && (mismatch.Want != test.sealed.Digest || (mismatch.Got == "") != (mismatch.Err != nil)) {
+			t.Errorf("%s: got %+v", name, mismatch)
+		}
+	}
 }
 
 func TestChangedWhileRead(t *testing.T) {

@@ -100,38 +100,40 @@ func readNPM(f *file, m *members, found *Found) (entryHasher, error) {
 func (p packageJSON) entrypoint() ([]string, error) {
 	switch p.Bin.Kind() {
 	case '"':
-		return []string{entryPath(stringOr(p.Bin, ""))}, nil
+		return binPath(stringOr(p.Bin, ""))
 	case '{':
 		var bins map[string]string
-		if err := json.Unmarshal(p.Bin, &bins); err != nil {
+		if err := strictjson.UnmarshalOpen(p.Bin, &bins); err != nil {
 			return nil, fmt.Errorf("package.json: bin: %w", err)
 		}
 		return p.oneBin(bins)
 	}
 	main := "index.js"
-	if s := stringOr(p.Main, ""); s != "" {
-		main = entryPath(s)
+	if s := entryPath(stringOr(p.Main, "")); s != "" {
+		main = s
 	}
 	return []string{main, main + ".js", path.Join(main, "index.js")}, nil
 }
 
+// oneBin picks the bin that npx picks.
 func (p packageJSON) oneBin(bins map[string]string) ([]string, error) {
+	if b, ok := bins[path.Base(p.Name)]; ok {
+		return binPath(b)
+	}
 	names := slices.Sorted(maps.Keys(bins))
+	same := func(n string) bool { return entryPath(bins[n]) == entryPath(bins[names[0]]) }
 	switch {
 	case len(names) == 0:
 		return nil, errors.New("package.json: bin is empty")
-	case len(names) == 1:
-		return []string{entryPath(bins[names[0]])}, nil
+	case !slices.ContainsFunc(names, func(n string) bool { return !same(n) }):
+		return binPath(bins[names[0]])
 	}
-	if b, ok := bins[path.Base(p.Name)]; ok {
-		return []string{entryPath(b)}, nil
+	return nil, fmt.Errorf("package.json: several bins (%.200q), none of them named %.100q", strings.Join(names, ", "), path.Base(p.Name))
+}
+
+func binPath(p string) ([]string, error) {
+	if p = entryPath(p); p == "" {
+		return nil, errors.New("package.json: bin names no file")
 	}
-	same := true
-	for _, n := range names {
-		same = same && entryPath(bins[n]) == entryPath(bins[names[0]])
-	}
-	if same {
-		return []string{entryPath(bins[names[0]])}, nil
-	}
-	return nil, fmt.Errorf("package.json: several bins (%.200s), none of them named %q", strings.Join(names, ", "), path.Base(p.Name))
+	return []string{p}, nil
 }

@@ -56,7 +56,7 @@ func parseReference(s string) (name.Reference, error) {
 	}
 	ref, err := name.ParseReference(s, name.StrictValidation)
 	if err != nil {
-		return nil, fmt.Errorf("image reference: %.300s, want oci://HOST/NAME@DIGEST or oci://HOST/NAME:TAG", err.Error())
+		return nil, fmt.Errorf("image reference: %s, want oci://HOST/NAME@DIGEST or oci://HOST/NAME:TAG", oneLine(err.Error(), 300))
 	}
 	return ref, nil
 }
@@ -131,21 +131,24 @@ func isImageDoc(mediaType string) bool {
 	return false
 }
 
+// errRegistry says that a registry did not answer as asked.
+var errRegistry = errors.New("registry")
+
 // explainRegistry names what to change where a registry refuses, and says no
 // more of the registry's own text than fits on a line.
 func explainRegistry(err error) error {
-	if e, ok := errors.AsType[*transport.Error](err); ok {
-		switch e.StatusCode {
-		case http.StatusUnauthorized, http.StatusForbidden:
-			return fmt.Errorf("registry answered %d: %.200q; log in to it with read access (docker login)", e.StatusCode, e.Error())
-		case http.StatusNotFound:
-			return fmt.Errorf("registry answered 404: no such image: %.200q", e.Error())
-		}
-	}
 	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return err
 	}
-	return fmt.Errorf("registry: %.500s", err.Error())
+	if e, ok := errors.AsType[*transport.Error](err); ok {
+		switch e.StatusCode {
+		case http.StatusUnauthorized, http.StatusForbidden:
+			return fmt.Errorf("%w: answered %d: %.200q; log in to it with read access (docker login)", errRegistry, e.StatusCode, e.Error())
+		case http.StatusNotFound:
+			return fmt.Errorf("%w: answered 404, no such image: %.200q", errRegistry, e.Error())
+		}
+	}
+	return fmt.Errorf("%w: %s", errRegistry, oneLine(err.Error(), 500))
 }
 
 // A registryTransport keeps a registry within bounds: so many requests in all

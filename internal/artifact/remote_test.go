@@ -98,7 +98,7 @@ func TestIdentifyRemote(t *testing.T) {
 	_, err := Identify(context.Background(), "oci://"+host+"/acme/tools:1.2.4", Options{Anonymous: true, Scope: seal.ScopeEntrypoint})
 	wantErr(t, err, "names no main executable")
 	_, err = Identify(context.Background(), "oci://"+host+"/acme/tools:none", o)
-	wantErr(t, err, "registry answered 404")
+	wantErr(t, err, "answered 404, no such image")
 	_, err = Identify(context.Background(), "oci://"+host+"/acme/tools:1.2.4", Options{Anonymous: true, Type: seal.NPM})
 	wantErr(t, err, `is of type "docker" (OCI image), want "npm"`)
 }

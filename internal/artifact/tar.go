@@ -120,7 +120,7 @@ func hashTarEntry(ctx context.Context, f *file, candidates []string, alg digest.
 	}
 	found := make(map[string]digest.Digest)
 	err = walkTar(ctx, r, func(name string, h *tar.Header, body io.Reader) error {
-		_, rest, _ := strings.Cut(name, "/")
+		_, rest, _ := strings.Cut(name, "/") // "" is no candidate
 		for _, c := range candidates {
 			if rest != c || h.Typeflag == tar.TypeDir {
 				continue

@@ -2,6 +2,7 @@ package artifact
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 
 	"github.com/pelletier/go-toml/v2"
@@ -23,7 +24,7 @@ func parseTOML(data []byte) (table, error) {
 	}
 	var t table
 	if err := toml.Unmarshal(data, &t); err != nil {
-		return nil, fmt.Errorf("%.300s", err.Error())
+		return nil, errors.New(oneLine(err.Error(), 300))
 	}
 	return t, nil
 }
