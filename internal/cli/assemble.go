@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"regexp"
 	"strings"
 
 	"github.com/mcp-integrity/seal-action/internal/declare"
@@ -105,39 +106,54 @@ func first(candidates ...string) string {
 	return ""
 }
 
-// provenance holds the source of the release (MIS §12.2).
+// provenance holds the source of the release (MIS §12.2): what is given, else
+// what the platform or git says, else what the package says.
 func (r *sealRun) provenance() *seal.Provenance {
-	p := &seal.Provenance{SourceRepo: r.str("source-repo"), Commit: r.str("commit")}
-	fromFacts := p.SourceRepo == "" || p.SourceRepo == r.facts.SourceRepo
-	p.SourceRepo = first(p.SourceRepo, r.facts.SourceRepo)
-	if f := r.primary(); f != nil && f.Repository != "" {
-		if p.SourceRepo == "" {
-			p.SourceRepo = f.Repository
-			r.note("source repository %s, as the package says", p.SourceRepo)
-		} else if !strings.EqualFold(p.SourceRepo, f.Repository) {
-			r.warn("the package names the repository %s, sealed is %s", f.Repository, p.SourceRepo)
-		}
-	}
+	p := &seal.Provenance{SourceRepo: first(r.sourceRepo, r.facts.SourceRepo), Commit: r.str("commit")}
 	// A commit of one repository says nothing about another.
-	if fromFacts && p.Commit == "" {
-		p.Commit = r.facts.Commit
-	}
-	if fromFacts && p.Commit == r.facts.Commit {
-		p.Branch = r.facts.Branch
-		if r.facts.Dirty {
-			r.warn("the work tree has changes that commit %.12s does not have", p.Commit)
+	if p.SourceRepo == r.facts.SourceRepo {
+		p.Commit = first(p.Commit, r.facts.Commit)
+		if p.Commit == r.facts.Commit {
+			p.Branch = r.facts.Branch
+			if r.facts.Dirty {
+				r.warn("the work tree has changes that commit %.12s does not have", p.Commit)
+			}
 		}
 	}
-	if f := r.primary(); f != nil && f.Revision != "" && p.Commit != "" && f.Revision != p.Commit {
-		r.warn("the artifact says that it was built from commit %s, sealed is %s", f.Revision, p.Commit)
-	}
-	if p.SourceRepo == "" || p.Commit == "" {
+	r.compareSource(p)
+	switch {
+	case p.SourceRepo == "" || p.Commit == "":
 		r.warn("without source_repo and commit the manifest reaches level 0 only: give --source-repo and --commit")
+	case !wholeHash.MatchString(p.Commit):
+		r.warn("commit %.80s is no whole hash, which MIS §12.2 wants", p.Commit)
 	}
 	if *p == (seal.Provenance{}) {
 		return nil
 	}
 	return p
+}
+
+// wholeHash is a commit of git, in SHA-1 or SHA-256.
+var wholeHash = regexp.MustCompile(`^([0-9a-f]{40}|[0-9a-f]{64})$`)
+
+// compareSource names what the artifact says differently of its source, and
+// takes its word where there is no other.
+func (r *sealRun) compareSource(p *seal.Provenance) {
+	f := r.primary()
+	if f == nil {
+		return
+	}
+	switch repo, err := platform.NormalizeRepo(f.Repository); {
+	case err != nil: // it says nothing, or nothing that leads anywhere
+	case p.SourceRepo == "":
+		p.SourceRepo = repo
+		r.note("source repository %s, as the package says", repo)
+	case !strings.EqualFold(p.SourceRepo, repo):
+		r.warn("the package names the repository %s, sealed is %s", repo, p.SourceRepo)
+	}
+	if f.Revision != "" && p.Commit != "" && f.Revision != p.Commit {
+		r.warn("the artifact says that it was built from commit %s, sealed is %s", f.Revision, p.Commit)
+	}
 }
 
 // compareFacts names what package and server say differently of one thing.

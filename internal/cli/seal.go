@@ -18,11 +18,12 @@ import (
 // sealRun is one run of seal, stage by stage.
 type sealRun struct {
 	*invocation
-	algorithm digest.Algorithm
-	declared  *declare.File // nil where there is no declarations file
-	facts     platform.Facts
-	key       keys.PrivateKey
-	localKey  bool
+	algorithm  digest.Algorithm
+	sourceRepo string        // as --source-repo says, without what may be a secret in it
+	declared   *declare.File // nil where there is no declarations file
+	facts      platform.Facts
+	key        keys.PrivateKey
+	localKey   bool
 
 	surface   *surface
 	artifacts []artifact.Found
@@ -65,6 +66,11 @@ func (r *sealRun) prepare(ctx context.Context) error {
 	}
 	if r.surface == nil {
 		return usagef("no server is given").withHint("mcp-integrity seal -- COMMAND ARG…, or --server-url URL, or --interface FILE")
+	}
+	if repo := r.str("source-repo"); repo != "" {
+		if r.sourceRepo, err = platform.NormalizeRepo(repo); err != nil {
+			return usagef("--source-repo: %w", err)
+		}
 	}
 	if r.facts, err = platform.Detect(ctx, r.Getenv, "."); err != nil {
 		return undecidedf("%w", err)
