@@ -21,6 +21,8 @@ func sigBytes(v vector) ([]byte, error) {
 	return base64.RawURLEncoding.DecodeString(text)
 }
 
+func base64url(b []byte) string { return base64.RawURLEncoding.EncodeToString(b) }
+
 // kidOf is the kid of a signature vector's JWK.
 func kidOf(v vector) (string, error) {
 	var jwk struct {
@@ -66,7 +68,7 @@ func signatureEnvelope(v vector) ([]byte, error) {
 		return nil, err
 	}
 	return fmt.Appendf(nil, `{"payloadType":%q,"payload":%q,"signatures":[{"keyid":%q,"sig":%q}]}`,
-		seal.PayloadType, base64.RawURLEncoding.EncodeToString(signedPayload(v)), kid, v.Sig), nil
+		seal.PayloadType, base64url(signedPayload(v)), kid, v.Sig), nil
 }
 
 // namesInEnvelope are those that a refusal carries where key and sig come in
