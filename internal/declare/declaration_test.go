@@ -172,7 +172,12 @@ func TestDeclarationBelongsToCaller(t *testing.T) {
 		if len(got.Capabilities) > 0 {
 			got.Capabilities[0].Actions[0] = "write"
 		}
-		if diff := cmp.Diff(want, f.Declaration(tool)); diff != "" {
+		again := f.Declaration(tool)
+		if again.Lines["reads"] == 99 {
+			t.Errorf("%s: Lines are shared", tool)
+		}
+		again.Lines, want.Lines = nil, nil
+		if diff := cmp.Diff(want, again); diff != "" {
 			t.Errorf("%s: %s", tool, diff)
 		}
 	}

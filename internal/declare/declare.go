@@ -16,9 +16,12 @@ const (
 	MaxSize = 1 << 20
 	// maxDepth bounds nested mappings and lists; the schema needs six.
 	maxDepth = 32
-	// maxMembers bounds the members of one block mapping: the YAML reader
-	// takes quadratic time in them, half a second for this many.
-	maxMembers = 10_000
+	// maxSteps and maxMoves bound two ways to make the YAML reader take a
+	// minute over such a file. It walks a block mapping once for each of its
+	// members: 10,000 tools are 50 million steps, half a second. And it moves
+	// all tokens behind a value that is left empty, at ten in a nanosecond.
+	maxSteps = 50_010_000
+	maxMoves = 2_000_000_000
 	// maxItems bounds one list: the schema's uniqueItems compares pairs.
 	maxItems = 1_000
 	// maxErrors bounds what is reported at once.

@@ -61,7 +61,12 @@ func TestParseRefuses(t *testing.T) {
 		"deep list":            {strings.Repeat("- ", 40) + "x", "1:65: nested deeper than 32 levels"},
 		"deep mapping":         {nested(40), "33:33: nested deeper than 32 levels"},
 		"too large":            {strings.Repeat("#", MaxSize+1), "1:1: 1048577 bytes, want at most 1048576"},
-		"too many members":     {"tools:\n" + many(maxMembers+1), fmt.Sprintf("%d:3: more than %d members in one mapping", maxMembers+2, maxMembers)},
+		"too many members":     {"tools:\n" + many(10_001), "10002:3: too many members in the mappings up to here"},
+		"too many empty":       {"{" + strings.Repeat("a: ,", 40_000) + "}", "1:66667: too many empty values up to here"},
+		"no value":             {"tools: {a, b}", "1:10: a name without a value: write a colon and a value behind it"},
+		"no value at last":     {"tools: {a: , b}", "1:15: a name without a value: write a colon and a value behind it"},
+		"two commas":           {"tools: {a: ,, b: }", "1:13: a comma with nothing before it"},
+		"leading comma":        {"artifact: [, a]", "1:12: a comma with nothing before it"},
 		"too many elements":    {"artifact: [" + strings.Repeat("a,", 1001) + "]", "1:11: artifact: 1001 elements, want at most 1000"},
 		"not UTF-8":            {"publisher:\n  id: a\xff\n", "2:8: byte 0xff is not UTF-8"},
 		"NUL":                  {"publisher: {id: \x00}", `1:17: U+0000 (control character), which a reader does not see: where it is meant, write "\x00" in double quotes`},
@@ -85,30 +90,36 @@ func TestParseRefuses(t *testing.T) {
 		"unknown section": {"publishr: {}\n", `1:1: publishr: unknown member, did you mean "publisher"?`},
 		"unknown member": {"tools:\n  writeFile:\n    side_effects:\n      network_egres: true\n",
 			`4:7: tools.writeFile.side_effects.network_egres: unknown member, did you mean "network_egress"?`},
-		"camel case":       {"defaults: {sideEffects: {}}", `1:12: defaults.sideEffects: unknown member, did you mean "side_effects"?`},
-		"nothing like it":  {"zzz: 1", "1:1: zzz: unknown member, want one of artifact, defaults, publisher, server, tools"},
-		"too high":         {"tools: {a: {reads: []}}", "1:13: tools.a.reads: unknown member here, it belongs in side_effects"},
-		"far too high":     {"capabilities_required: []", "1:1: capabilities_required: unknown member here, it belongs in defaults, or in a tool under tools"},
-		"number for text":  {"server: {env: {PORT: 8080}}", `1:22: server.env.PORT: is the number 8080, want a text: write "8080"`},
-		"boolean for text": {"server: {env: {DEBUG: True}}", `1:23: server.env.DEBUG: is True, want a text: write "True"`},
-		"nothing for text": {"server:\n  env:\n    KEY:\n", `3:5: server.env.KEY: is empty, want a text`},
-		"text for list":    {"defaults: {side_effects: {writes: filesystem}}", `1:35: defaults.side_effects.writes: is the text "filesystem", want a list: write [filesystem]`},
-		"nothing for list": {"defaults:\n  side_effects:\n    writes:\n", `3:5: defaults.side_effects.writes: is empty, want a list: write [] for none`},
-		"yes":              {"defaults: {side_effects: {persists_data: yes}}", `1:42: defaults.side_effects.persists_data: is the text "yes", want true or false: write true`},
-		"Off":              {"defaults: {side_effects: {persists_data: Off}}", `1:42: defaults.side_effects.persists_data: is the text "Off", want true or false: write false`},
-		"empty effects":    {"tools:\n  a:\n    side_effects:\n", `3:5: tools.a.side_effects: is empty, want a mapping`},
-		"artifact a text":  {"artifact: a.tgz", `1:11: artifact: is the text "a.tgz", want a list`},
-		"command a text":   {"server: {command: node index.js}", `1:19: server.command: is the text "node index.js", want a list`},
-		"no command":       {"server: {command: []}", `1:19: server.command: is empty; leave it out, or say something`},
-		"empty program":    {`server: {command: [""]}`, `1:20: server.command[0]: is empty; leave it out, or say something`},
-		"NUL in argument":  {`server: {command: [a, "b\0"]}`, `1:23: server.command[1]: is "b\x00", want a text without NUL`},
-		"NUL in env":       {`server: {env: {A: "b\0"}}`, `1:19: server.env.A: is "b\x00", want a text without NUL`},
-		"bad env name":     {`server: {env: {"A=B": c}}`, `1:16: server.env["A=B"]: a variable's name is not empty and has neither "=" nor NUL in it`},
-		"namespace":        {"publisher: {namespace: acme}", `1:24: publisher.namespace: is "acme", want a reverse-domain name, such as io.github.acme`},
-		"namespace, line":  {`publisher: {namespace: "io.acme\n"}`, `1:24: publisher.namespace: is "io.acme\n", want a reverse-domain name, such as io.github.acme`},
-		"url":              {"publisher: {url: 'javascript:x'}", `1:18: publisher.url: is "javascript:x", want a URL that begins with https:// or http://`},
-		"empty id":         {"publisher: {id: ''}", `1:17: publisher.id: is empty; leave it out, or say something`},
-		"category":         {"defaults: {side_effects: {reads: [network, filesystm]}}", `1:44: defaults.side_effects.reads[1]: unknown resource category "filesystm", did you mean "filesystem"?`},
+		"camel case":        {"defaults: {sideEffects: {}}", `1:12: defaults.sideEffects: unknown member, did you mean "side_effects"?`},
+		"nothing like it":   {"zzz: 1", "1:1: zzz: unknown member, want one of artifact, defaults, publisher, server, tools"},
+		"too high":          {"tools: {a: {reads: []}}", "1:13: tools.a.reads: unknown member here, it belongs in side_effects"},
+		"far too high":      {"capabilities_required: []", "1:1: capabilities_required: unknown member here, it belongs in defaults, or in a tool under tools"},
+		"number for text":   {"server: {env: {PORT: 8080}}", `1:22: server.env.PORT: is the number 8080, want a text: write "8080"`},
+		"boolean for text":  {"server: {env: {DEBUG: True}}", `1:23: server.env.DEBUG: is True, want a text: write "True"`},
+		"nothing for text":  {"server:\n  env:\n    KEY:\n", `3:5: server.env.KEY: is empty, want a text`},
+		"text for list":     {"defaults: {side_effects: {writes: filesystem}}", `1:35: defaults.side_effects.writes: is the text "filesystem", want a list: write [filesystem]`},
+		"nothing for list":  {"defaults:\n  side_effects:\n    writes:\n", `3:5: defaults.side_effects.writes: is empty, want a list: write [] for none`},
+		"yes":               {"defaults: {side_effects: {persists_data: yes}}", `1:42: defaults.side_effects.persists_data: is the text "yes", want true or false: write true`},
+		"Off":               {"defaults: {side_effects: {persists_data: Off}}", `1:42: defaults.side_effects.persists_data: is the text "Off", want true or false: write false`},
+		"empty effects":     {"tools:\n  a:\n    side_effects:\n", `3:5: tools.a.side_effects: is empty, want a mapping`},
+		"artifact a text":   {"artifact: a.tgz", `1:11: artifact: is the text "a.tgz", want a list`},
+		"command a text":    {"server: {command: node index.js}", `1:19: server.command: is the text "node index.js", want a list`},
+		"no command":        {"server: {command: []}", `1:19: server.command: is empty; leave it out, or say something`},
+		"empty program":     {`server: {command: [""]}`, `1:20: server.command[0]: is empty; leave it out, or say something`},
+		"NUL in argument":   {`server: {command: [a, "b\0"]}`, `1:23: server.command[1]: is "b\x00", want a text without NUL`},
+		"NUL in env":        {`server: {env: {A: "b\0"}}`, `1:19: server.env.A: is "b\x00", want a text without NUL`},
+		"bad env name":      {`server: {env: {"A=B": c}}`, `1:16: server.env["A=B"]: a variable's name is not empty and has neither "=" nor NUL in it`},
+		"mapping for text":  {"publisher: {id: {}}", "1:17: publisher.id: is a mapping, want a text"},
+		"block for text":    {"publisher:\n  id:\n    a: 1\n", "3:5: publisher.id: is a mapping, want a text"},
+		"url, broken":       {"publisher: {url: 'https://[x'}", `1:18: publisher.url: is "https://[x", want a URL`},
+		"list for text":     {"publisher: {id: []}", "1:17: publisher.id: is a list, want a text"},
+		"list for boolean":  {"defaults: {side_effects: {persists_data: [true]}}", "1:42: defaults.side_effects.persists_data: is a list, want true or false"},
+		"category a number": {"defaults: {side_effects: {reads: [1]}}", "1:35: defaults.side_effects.reads[0]: is the number 1, want a text: write \"1\""},
+		"namespace":         {"publisher: {namespace: acme}", `1:24: publisher.namespace: is "acme", want a reverse-domain name, such as io.github.acme`},
+		"namespace, line":   {`publisher: {namespace: "io.acme\n"}`, `1:24: publisher.namespace: is "io.acme\n", want a reverse-domain name, such as io.github.acme`},
+		"url":               {"publisher: {url: 'javascript:x'}", `1:18: publisher.url: is "javascript:x", want a URL that begins with https:// or http://`},
+		"empty id":          {"publisher: {id: ''}", `1:17: publisher.id: is empty; leave it out, or say something`},
+		"category":          {"defaults: {side_effects: {reads: [network, filesystm]}}", `1:44: defaults.side_effects.reads[1]: unknown resource category "filesystm", did you mean "filesystem"?`},
 		"category, synonym": {"defaults: {side_effects: {reads: [files]}}",
 			`1:35: defaults.side_effects.reads[0]: unknown resource category "files", did you mean "filesystem"?`},
 		"category, own": {"defaults: {side_effects: {reads: [printer]}}",
@@ -171,99 +182,6 @@ func many(n int) string {
 	return b.String()
 }
 
-func TestParseReportsAll(t *testing.T) {
-	_, err := Parse([]byte("toolz: 1\nserver: {cmd: x}\npublisher: {url: 7}\n"))
-	want := `mcp-integrity.yaml:1:1: toolz: unknown member, did you mean "tools"?
-mcp-integrity.yaml:2:10: server.cmd: unknown member, want one of command, env
-mcp-integrity.yaml:3:18: publisher.url: is the number 7, want a text: write "7"`
-	if err == nil || err.Error() != want {
-		t.Errorf("got\n%v\nwant\n%s", err, want)
-	}
-	named := In("server/declarations.yaml", err)
-	if got := named.Error(); strings.Count(got, "server/declarations.yaml:") != 3 {
-		t.Errorf("In: got\n%s", got)
-	}
-	if err.Error() != want {
-		t.Error("In changed the error that it was given")
-	}
-
-	var b strings.Builder
-	for i := range 500 {
-		fmt.Fprintf(&b, "x%d: 1\n", i)
-	}
-	_, err = Parse([]byte(b.String()))
-	var errs Errors
-	if !errors.As(err, &errs) || len(errs) != maxErrors+1 {
-		t.Fatalf("got %d errors, want %d", len(errs), maxErrors+1)
-	}
-	if got, want := errs[maxErrors].Error(), "mcp-integrity.yaml:51:1: and 450 more errors from here on"; got != want {
-		t.Errorf("got %s, want %s", got, want)
-	}
-}
-
-// TestPlaces puts a slip behind each construct that a YAML reader may lose
-// count of lines in.
-func TestPlaces(t *testing.T) {
-	for _, before := range []string{
-		"", "\ufeff", "# c\n\n# d\n", "---\n", "publisher:\n\n\n\n",
-		"publisher:\n  id: \"a\n    b\"\n", "publisher:\n  id: \"a\\\n    b\"\n", "publisher:\n  id: \"\n  a\n  \"\n",
-		"publisher:\n  id: 'a\n\n    b'\n", "publisher:\n  id: 'a\n    b'   # c\n\n",
-		"publisher:\n  id: a\n    b\n    c\n",
-		"publisher:\n  id: |\n    a\n\n    b\n", "publisher:\n  id: |\n\n    a\n", "publisher:\n  id: |+\n    a\n\n\n\n",
-		"publisher:\n  id: |2-\n      a\n    b\n", "publisher:\n  id: >-\n    a\n\n    b\n\n\n",
-		"publisher:\n  id: >\n    a\n     b\n\n    c\n  # c\n", "publisher:\r\n  id: |\r\n    a\r\n    b\r\n",
-		"publisher: {\n  id: x\n  }\n", "publisher: {id: 'a\n b', url: 'https://x.example'}\n",
-		"publisher:\n  id: \"😀é\"\n", "artifact:\n- a\n-  b\n# c\n- >\n  x\n", "artifact: [\n a, # x\n b\n]\n",
-		"tools:\n  x:\n    # c\n\n  y:\n",
-	} {
-		line := strings.Count(before, "\n") + 1
-		for slip, want := range map[string]position{
-			"defaults:\n  oops: 1\n":         {line: line + 1, column: 3},
-			"defaults: {oops: 1}\n":          {line: line, column: 12},
-			"'defaults'  :  { 'oops' : 1}\n": {line: line, column: 18},
-		} {
-			_, err := Parse([]byte(before + slip))
-			var e *Error
-			if !errors.As(err, &e) || e.Line != want.line || e.Column != want.column || e.Path != "defaults.oops" {
-				t.Errorf("%q: got %v, want %d:%d: defaults.oops", before+slip, err, want.line, want.column)
-			}
-		}
-	}
-}
-
-func TestExcerpt(t *testing.T) {
-	for name, c := range map[string]struct{ in, want string }{
-		"key": {"defaults:\n  side_effects:\n    network_egres: true # ?\n",
-			"3 |     network_egres: true # ?\n  |     ^^^^^^^^^^^^^\n"},
-		"value":     {"artifact: hello\n", "1 | artifact: hello\n  |           ^^^^^\n"},
-		"two lines": {"artifact: 'he\n  llo'\n", "1 | artifact: 'he\n  |           ^^^\n"},
-		"unseen":    {"artifact: a\u202eb\n", "1 | artifact: a b\n  |            ^\n"},
-		"end":       {"artifact: [\n", "1 | artifact: [\n  |           ^\n"},
-		"empty":     {"", ""},
-		"line ten":  {strings.Repeat("\n", 9) + "oops: 1", "10 | oops: 1\n   | ^^^^\n"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			_, err := Parse([]byte(c.in))
-			var e *Error
-			if !errors.As(err, &e) {
-				e = &Error{Line: 1, Column: 1}
-			}
-			if got := e.Excerpt(); got != c.want {
-				t.Errorf("got\n%swant\n%s", got, c.want)
-			}
-		})
-	}
-	line := strings.Repeat("é", 300)
-	e := &Error{Line: 7, Column: 250, line: line, width: 90}
-	lines := strings.Split(e.Excerpt(), "\n")
-	if got, want := len([]rune(lines[0])), len("7 | ")+excerptWidth; got != want {
-		t.Errorf("an excerpt of %d characters, want %d", got, want)
-	}
-	if got, want := strings.Count(lines[1], "^"), 50; got != want {
-		t.Errorf("%d carets, want %d: no further than the text that is shown", got, want)
-	}
-}
-
 func TestParse(t *testing.T) {
 	f, err := Parse([]byte("\ufeff# c\r\n---\r\n" + `publisher: {id: security@acme.example, namespace: io.github.acme, url: https://github.com/acme}
 server: {command: [node, dist/index.js, "--x=*"], env: {API_KEY: dummy, EMPTY: ""}}
@@ -280,6 +198,32 @@ tools:
 		t.Error(diff)
 	}
 	if diff := cmp.Diff([]string{"acme-file-tools-1.2.4.tgz", "*.whl"}, f.Artifact); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// TestParseSpellings: one value, written in the ways that YAML has for it.
+func TestParseSpellings(t *testing.T) {
+	want := []string{"a: [b], #c {d}", "e"}
+	for _, in := range []string{
+		`{"publisher":{"id":"x"},"artifact":["a: [b], #c {d}","e"]}`,
+		"artifact: ['a: [b], #c {d}', e]",
+		"artifact:\n- \"a: [b],\\x20#c {d}\"\n- e # f\n",
+		"artifact:\n  - |-\n    a: [b], #c {d}\n  - >-\n    e\n",
+		"artifact: [\n  \"a: [b], \\\n  #c {d}\", # c\n  'e',\n]\n",
+	} {
+		f, err := Parse([]byte(in))
+		if err != nil {
+			t.Errorf("%q: %v", in, err)
+			continue
+		}
+		if diff := cmp.Diff(want, f.Artifact); diff != "" {
+			t.Errorf("%q: %s", in, diff)
+		}
+	}
+	// A host with a port or a URL needs no quotes in a block list.
+	f := mustParse(t, "artifact:\n- a.example:443\n- https://a.example/*\n- oci://r.example/x@sha256:00\n")
+	if diff := cmp.Diff([]string{"a.example:443", "https://a.example/*", "oci://r.example/x@sha256:00"}, f.Artifact); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -341,7 +285,7 @@ func TestUnknownTools(t *testing.T) {
 		t.Errorf("got %v, want none", got)
 	}
 	var none *File
-	if got := none.UnknownTools(nil); got != nil {
+	if got := none.UnknownTools(nil); got != nil || none.Tools() != nil {
 		t.Errorf("got %v of no file", got)
 	}
 }
@@ -356,6 +300,7 @@ func TestNearest(t *testing.T) {
 		{"WRITE-FILE", "writeFile", []string{"write", "writeFile"}},
 		{"ab", "", []string{"ac", "b"}},
 		{"", "", []string{"a"}},
+		{"p-i-d", "pid", []string{"paid", "pid"}},
 		{"completely", "", []string{"different"}},
 		{strings.Repeat("a", 100), "", []string{strings.Repeat("a", 100)}},
 		{"abc", "", []string{strings.Repeat("abc", 100)}},

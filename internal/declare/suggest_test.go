@@ -195,6 +195,7 @@ func TestSuggestGolden(t *testing.T) {
 		tool("fetch", "Fetch a page.", `{"readOnlyHint":true,"openWorldHint":true}`, "url", "headers"),
 		tool("run", "Run a command.", "", "command", "cwd"),
 		tool("sql", "", "", "sql", "tableName"),
+		tool("recall", "", `{"readOnlyHint":true,"openWorldHint":false}`, "topic"),
 		tool("think", "Think about it.", "", "thought"),
 		tool("a: b # c\u202e", "x\u202e # y\n- z", "", "path\n"),
 	})

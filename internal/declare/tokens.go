@@ -23,7 +23,7 @@ var refused = map[token.Type]string{
 // checkTokens refuses what needs no grammar to see, and bounds what the parser
 // recurses on, which would otherwise exhaust the stack or take minutes.
 func checkTokens(src *source, text string, tokens token.Tokens) *Error {
-	var n nesting
+	n := nesting{tokens: len(tokens)}
 	c := cursor{text: text}
 	for i, t := range tokens {
 		if t.Type == token.InvalidType {
@@ -46,7 +46,7 @@ func checkTokens(src *source, text string, tokens token.Tokens) *Error {
 		if !ok {
 			return src.errorf(place(text, c.offset), "", "%s", notTaken)
 		}
-		if why := oddText(t, written, c.follows(), n.flow > 0); why != "" {
+		if why := oddText(t, written, c.follows(), len(n.flows) > 0); why != "" {
 			return src.errorf(tokenPosition(t), "", "%s", why)
 		}
 	}
@@ -115,40 +115,4 @@ func hasContent(tokens token.Tokens) bool {
 		}
 	}
 	return false
-}
-
-// nesting follows how deep block and flow collections go. In block style a
-// collection opens at a column to the right of the one that holds it.
-type nesting struct {
-	blocks []block
-	flow   int
-}
-
-type block struct{ column, members int }
-
-func (n *nesting) take(t *token.Token) string {
-	switch t.Type {
-	case token.MappingStartType, token.SequenceStartType:
-		n.flow++
-	case token.MappingEndType, token.SequenceEndType:
-		n.flow = max(0, n.flow-1)
-	}
-	isKey := t.Next != nil && t.Next.Type == token.MappingValueType
-	if n.flow == 0 && t.Position != nil && (isKey || t.Type == token.SequenceEntryType) {
-		for len(n.blocks) > 0 && n.blocks[len(n.blocks)-1].column > t.Position.Column {
-			n.blocks = n.blocks[:len(n.blocks)-1]
-		}
-		if len(n.blocks) == 0 || n.blocks[len(n.blocks)-1].column < t.Position.Column {
-			n.blocks = append(n.blocks, block{column: t.Position.Column})
-		}
-		if top := &n.blocks[len(n.blocks)-1]; isKey {
-			if top.members++; top.members > maxMembers {
-				return fmt.Sprintf("more than %d members in one mapping", maxMembers)
-			}
-		}
-	}
-	if len(n.blocks)+n.flow > maxDepth {
-		return fmt.Sprintf("nested deeper than %d levels", maxDepth)
-	}
-	return ""
 }
