@@ -18,7 +18,7 @@ const (
 	maxDepth = 32
 	// maxSteps and maxMoves bound two ways to make the YAML reader take a
 	// minute over such a file. It walks a block mapping once for each of its
-	// members: 10,000 tools are 50 million steps, half a second. And it moves
+	// members: 10,000 tools are 50 million steps, about a second. And it moves
 	// all tokens behind a value that is left empty, at ten in a nanosecond.
 	maxSteps = 50_010_000
 	maxMoves = 2_000_000_000
