@@ -86,7 +86,7 @@ func ParseEnvelope(data []byte) (*Envelope, error) {
 		return nil, failf(CodeManifestParse, "envelope: %w", err)
 	}
 	var wire wireEnvelope
-	if err := strictjson.Unmarshal(data, &wire); err != nil {
+	if err := strictjson.Decode(data, &wire); err != nil {
 		return nil, failf(CodeManifestParse, "envelope: %w", err)
 	}
 	payload, err := decodeBase64(wire.Payload)

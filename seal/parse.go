@@ -125,7 +125,7 @@ func ParseManifest(payload []byte) (*Manifest, error) {
 		return nil, failf(CodeManifestParse, "payload: %w", err)
 	}
 	var m Manifest
-	if err := strictjson.UnmarshalOpen(payload, &m); err != nil {
+	if err := strictjson.DecodeOpen(payload, &m); err != nil {
 		return nil, failf(CodeManifestParse, "payload: %w", err)
 	}
 	if err := m.check(); err != nil {
@@ -134,13 +134,13 @@ func ParseManifest(payload []byte) (*Manifest, error) {
 	return &m, nil
 }
 
-// checkVersion comes before the schema: a manifest of a later version is not
+// checkVersion reads a payload that was found to be canonical. It comes before the schema: a manifest of a later version is not
 // malformed, it is unsupported (MIS §19.2 step 2.4).
 func checkVersion(payload []byte) error {
 	var v struct {
 		SealVersion jsontext.Value `json:"seal_version"`
 	}
-	if err := strictjson.UnmarshalOpen(payload, &v); err != nil {
+	if err := strictjson.DecodeOpen(payload, &v); err != nil {
 		return failf(CodeManifestParse, "payload: %w", err)
 	}
 	if v.SealVersion.Kind() != '"' {

@@ -88,23 +88,31 @@ func Check(data []byte) error {
 // Unmarshal checks data and decodes it into v. Members that v does not know
 // are an error.
 func Unmarshal(data []byte, v any) error {
-	return unmarshal(data, v, json.RejectUnknownMembers(true))
+	if err := Check(data); err != nil {
+		return err
+	}
+	return Decode(data, v)
 }
 
 // UnmarshalOpen is [Unmarshal] for documents that others may extend: members
 // that v does not know are left out.
 func UnmarshalOpen(data []byte, v any) error {
-	return unmarshal(data, v)
-}
-
-func unmarshal(data []byte, v any, opts ...json.Options) error {
 	if err := Check(data); err != nil {
 		return err
 	}
-	if err := json.Unmarshal(data, v, opts...); err != nil {
-		return shorten(err)
-	}
-	return nil
+	return DecodeOpen(data, v)
+}
+
+// Decode is [Unmarshal] for data that [Check] or [Canonical] has accepted: it
+// saves the second look.
+func Decode(data []byte, v any) error {
+	return shorten(json.Unmarshal(data, v, json.RejectUnknownMembers(true)))
+}
+
+// DecodeOpen is [UnmarshalOpen] for data that [Check] or [Canonical] has
+// accepted.
+func DecodeOpen(data []byte, v any) error {
+	return shorten(json.Unmarshal(data, v))
 }
 
 // Marshal returns the RFC 8785 form of v.
@@ -143,6 +151,9 @@ func checkDepth(data []byte) error {
 const maxMessage = 300
 
 func shorten(err error) error {
+	if err == nil {
+		return nil
+	}
 	msg := err.Error()
 	if len(msg) <= maxMessage {
 		return fmt.Errorf("not strict JSON: %w", err)
