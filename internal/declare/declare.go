@@ -9,8 +9,8 @@ import (
 // Filename is the name of the declarations file, beside the server's code.
 const Filename = "mcp-integrity.yaml"
 
-// Bounds on a declarations file. It is written by hand or by [Suggest]; the
-// largest real server seen has some 300 tools.
+// Bounds on a declarations file. It is written by hand or by [Suggest], for
+// servers of which 35 real ones have 811 tools between them.
 const (
 	// MaxSize is in bytes: 5,000 tools with 200 bytes each.
 	MaxSize = 1 << 20
@@ -19,10 +19,11 @@ const (
 	// maxSteps and maxMoves bound two ways to make the YAML reader take a
 	// minute over such a file. It walks a block mapping once for each of its
 	// members: 10,000 tools are 50 million steps, about a second. And it moves
-	// all tokens behind a value that is left empty, at ten in a nanosecond.
+	// all tokens behind a value that is left empty: 2,000 million moves take
+	// half a second.
 	maxSteps = 50_010_000
 	maxMoves = 2_000_000_000
-	// maxItems bounds one list: the schema's uniqueItems compares pairs.
+	// maxItems bounds one list: of arguments, hosts, variables, capabilities.
 	maxItems = 1_000
 	// maxErrors bounds what is reported at once.
 	maxErrors = 50

@@ -43,7 +43,7 @@ func (n *nesting) take(t *token.Token) string {
 		return fmt.Sprintf("nested deeper than %d levels", maxDepth)
 	case n.steps > maxSteps:
 		return "too many members in the mappings up to here"
-	case n.empty*n.tokens > maxMoves:
+	case int64(n.empty)*int64(n.tokens) > maxMoves:
 		return "too many empty values up to here"
 	}
 	return ""
