@@ -172,14 +172,18 @@ func (r *sealRun) compareFacts(version, mcpName string) {
 // declaration finds what a tool declares, or the widest where it declares
 // nothing and that is allowed (decision 21).
 func (r *sealRun) declaration(tool string) (declare.Declaration, error) {
-	if d := r.declared.Declaration(tool); d.Origin != declare.Undeclared {
+	d := r.declared.Declaration(tool)
+	if d.Origin != declare.Undeclared {
 		return d, nil
 	}
+	if len(d.Missing) > 0 {
+		r.noteOnce(fmt.Sprintf("the defaults of %s are not whole, so they declare nothing: %s is missing", r.str("config"), someNames(d.Missing)))
+	}
 	if r.facts.Kind != platform.Desk && !r.is("allow-undeclared") {
-		return declare.Declaration{}, failsf("tool %s declares no side effects and capabilities", escape.TerminalLimit(tool, 100)).
+		return declare.Declaration{}, failsf("tool %.100q declares no side effects and capabilities", tool).
 			withHint("mcp-integrity init writes %s with the widest declarations to narrow down; --allow-undeclared seals them as they are", r.str("config"))
 	}
-	return declare.Widest(), nil
+	return d, nil
 }
 
 // sayUndeclared names the tools that were sealed with the widest declarations.

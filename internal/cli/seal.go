@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/opencontainers/go-digest"
 
@@ -97,7 +98,12 @@ func (i *invocation) declarations() (*declare.File, error) {
 	}
 	f, err := declare.Parse(data)
 	if err != nil {
-		return nil, failsf("%s:%w", path, err)
+		err = declare.In(path, err)
+		var first *declare.Error
+		if errors.As(err, &first) {
+			return nil, failsf("%w\n%s", err, strings.TrimRight(first.Excerpt(), "\n"))
+		}
+		return nil, failsf("%w", err)
 	}
 	return f, nil
 }

@@ -8,7 +8,6 @@ import (
 
 	"github.com/opencontainers/go-digest"
 
-	"github.com/mcp-integrity/seal-action/internal/escape"
 	"github.com/mcp-integrity/seal-action/seal/fingerprint"
 )
 
@@ -70,7 +69,7 @@ func unstable(a, b *fingerprint.Snapshot) (lines []string, order bool) {
 		order = order || i >= len(a.Tools) || a.Tools[i].Name != t.Name
 	}
 	for _, t := range a.Tools {
-		name := escape.TerminalLimit(t.Name, 100)
+		name := fmt.Sprintf("%.100q", t.Name)
 		u, ok := then[t.Name]
 		if !ok {
 			say("tool %s: served at first, then not", name)
@@ -85,7 +84,7 @@ func unstable(a, b *fingerprint.Snapshot) (lines []string, order bool) {
 		}
 	}
 	for name := range then {
-		say("tool %s: not served at first, then served", escape.TerminalLimit(name, 100))
+		say("tool %.100q: not served at first, then served", name)
 	}
 	return lines, order && len(lines) == 0
 }
@@ -127,9 +126,7 @@ func firstDifference(a, b []byte) int {
 	return n
 }
 
-// around quotes what stands at a place, on character bounds or not: it is shown
-// escaped.
+// around quotes what stands at a place, on character bounds or not.
 func around(b []byte, at int) string {
-	from, to := max(at-20, 0), min(at+40, len(b))
-	return "…" + escape.Terminal(string(b[from:to])) + "…"
+	return fmt.Sprintf("…%q…", b[max(at-20, 0):min(at+40, len(b))])
 }
