@@ -116,6 +116,10 @@ func TestIdentifyLayout(t *testing.T) {
 	if a := got.Artifact; a.Digest != top["digest"] || a.Version != "1.2.4" || a.Identifier != filepath.Base(dir) {
 		t.Errorf("index: got %+v, want digest %s, version 1.2.4 of linux/amd64, the directory's name", a, top["digest"])
 	}
+	multi.index(multi.putJSON(indexTypes[0], map[string]any{"manifests": []any{built, multi.image(map[string]string{keyVersion: "1.2.5"}, "arm", "platform", map[string]string{"os": "linux", "architecture": "arm64"})}}))
+	if got := identifyOK(t, multi.dir(t), Options{}); got.Artifact.Version != "1.2.5" {
+		t.Errorf("index without amd64: got version %q, want 1.2.5 of linux/arm64, not the attestation's", got.Artifact.Version)
+	}
 	if got := identifyOK(t, dir, Options{Type: seal.Source}); got.Artifact.Type != seal.Source {
 		t.Errorf("layout as source: got %+v", got.Artifact)
 	}
