@@ -237,4 +237,3 @@ func TestIdentifyAll(t *testing.T) {
 	_, err = IdentifyAll(context.Background(), refs, Options{})
 	wantErr(t, err, "none")
 }
-

@@ -143,6 +143,9 @@ func TestLayoutRefuses(t *testing.T) {
 		"layer cut":        {func(l testLayout, layer, _ string, _ map[string]any) { l[layer] = "la" }, "2 bytes"},
 		"layer missing":    {func(l testLayout, layer, _ string, _ map[string]any) { delete(l, layer) }, "is not there"},
 		"manifest changed": {func(l testLayout, _, m string, _ map[string]any) { l[m] += " " }, "got digest"},
+		"manifest altered": {func(l testLayout, _, m string, _ map[string]any) {
+			l[m] = strings.Replace(l[m], `"schemaVersion":2`, `"schemaVersion":3`, 1)
+		}, "got digest"},
 		"manifest missing": {func(l testLayout, _, m string, _ map[string]any) { delete(l, m) }, "is not there"},
 		"size is a lie":    {func(l testLayout, _, _ string, m map[string]any) { m["size"] = 3; l.index(m) }, "want " /* digest */},
 		"no index":         {func(l testLayout, _, _ string, _ map[string]any) { delete(l, "index.json") }, ""},
