@@ -264,7 +264,8 @@ func (d *desk) overStdio(a answers) (command, env []string) {
 	if err != nil {
 		d.Fatal(err)
 	}
-	return []string{self}, []string{serveVariable + "=" + dir}
+	// Under the race detector a program waits for a second before it ends.
+	return []string{self}, []string{serveVariable + "=" + dir, "GORACE=atexit_sleep_ms=0"}
 }
 
 // serve is this binary as a tool server: a message a line.

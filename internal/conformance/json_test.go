@@ -218,29 +218,28 @@ func (p place) mayHold(text []byte) bool {
 // text that is valid is refused where such a value may not stand, and where
 // what stands around it brings it over the bound on nesting.
 func (v vector) at(whole []byte, mayStand bool, read func([]byte) error) error {
-	tooDeep := nesting(whole) > strictjson.MaxDepth && nesting(v.bytes()) <= strictjson.MaxDepth
-	if v.valid() && (!mayStand || tooDeep) {
+	if v.valid() && (!mayStand || fits(v.bytes()) && !fits(whole)) {
 		v.Expect = "invalid"
 	}
 	return v.judge(read(whole))
 }
 
-// nesting counts how deep arrays and objects stand in each other.
-func nesting(doc []byte) int {
-	deepest, depth := 0, 0
-	for in := json.NewDecoder(bytes.NewReader(doc)); ; {
+// fits says that no more arrays and objects stand in each other than we read.
+func fits(doc []byte) bool {
+	depth := 0
+	for in := json.NewDecoder(bytes.NewReader(doc)); depth <= strictjson.MaxDepth; {
 		token, err := in.Token()
 		if err != nil {
-			return deepest
+			return true
 		}
 		switch token {
 		case json.Delim('{'), json.Delim('['):
 			depth++
-			deepest = max(deepest, depth)
 		case json.Delim('}'), json.Delim(']'):
 			depth--
 		}
 	}
+	return false
 }
 
 // canonicalOr is the text's canonical form, or the text where it has none.

@@ -163,6 +163,10 @@ var levelEntries = []entry{
 	}},
 	{"verify -- COMMAND", observed(verify.Live), func(d *desk, v vector) error {
 		command, env := d.overStdio(lists(v.Server, toolsOf(v)...))
-		return d.verifyLevel(v, append([]string{"--env", env[0], "--"}, command...)...)
+		var observe []string
+		for _, e := range env {
+			observe = append(observe, "--env", e)
+		}
+		return d.verifyLevel(v, append(append(observe, "--"), command...)...)
 	}},
 }
