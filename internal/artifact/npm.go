@@ -80,18 +80,26 @@ func readNPM(f *file, m *members, found *Found) (entryHasher, error) {
 	}
 	found.Artifact.Identifier, found.Artifact.Version = p.Name, p.Version
 	p.facts(found)
+	return p.starts(found, func(ctx context.Context, candidates []string, alg digest.Algorithm) (string, digest.Digest, error) {
+		return hashTarEntry(ctx, f, candidates, alg)
+	}), nil
+}
+
+// starts notes the file that p starts and returns its hasher. hash takes the
+// first of the candidates that is there, and says which.
+func (p packageJSON) starts(found *Found, hash func(ctx context.Context, candidates []string, alg digest.Algorithm) (string, digest.Digest, error)) entryHasher {
 	candidates, err := p.entrypoint()
 	if err == nil {
 		found.Entrypoint = candidates[0]
 	}
-	return func(ctx context.Context, alg digest.Algorithm) (digest.Digest, error) {
+	return func(ctx context.Context, alg digest.Algorithm) (d digest.Digest, _ error) {
 		if err != nil {
 			return "", err
 		}
-		taken, d, err := hashTarEntry(ctx, f, candidates, alg)
-		found.Entrypoint = taken
-		return d, err
-	}, nil
+		var hashErr error
+		found.Entrypoint, d, hashErr = hash(ctx, candidates, alg)
+		return d, hashErr
+	}
 }
 
 // entrypoint names the file that npx would start: the only bin, or the one

@@ -161,23 +161,16 @@ func sourceEntry(dir string, packageJSON []byte, found *Found) entryHasher {
 	if err != nil {
 		return nil
 	}
-	candidates, err := p.entrypoint()
-	if err == nil {
-		found.Entrypoint = candidates[0]
-	}
-	return func(ctx context.Context, alg digest.Algorithm) (digest.Digest, error) {
-		if err != nil {
-			return "", err
-		}
-		return hashFirst(ctx, dir, candidates, alg, found)
-	}
+	return p.starts(found, func(ctx context.Context, candidates []string, alg digest.Algorithm) (string, digest.Digest, error) {
+		return hashFirst(ctx, dir, candidates, alg)
+	})
 }
 
 // hashFirst hashes the first of candidates that is a file below dir.
-func hashFirst(ctx context.Context, dir string, candidates []string, alg digest.Algorithm, found *Found) (digest.Digest, error) {
+func hashFirst(ctx context.Context, dir string, candidates []string, alg digest.Algorithm) (string, digest.Digest, error) {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
-		return "", bare(err)
+		return "", "", bare(err)
 	}
 	defer root.Close()
 	t := &treeReader{root: root, alg: alg}
@@ -188,8 +181,7 @@ func hashFirst(ctx context.Context, dir string, candidates []string, alg digest.
 		}
 		e := &treeEntry{kind: treeFile, path: c, info: info}
 		t.fill(ctx, e)
-		found.Entrypoint = c
-		return e.hash, e.err
+		return c, e.hash, e.err
 	}
-	return "", fmt.Errorf("has no file %.200q, which it names as its entrypoint", candidates[0])
+	return "", "", fmt.Errorf("has no file %.200q, which it names as its entrypoint", candidates[0])
 }
