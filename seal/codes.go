@@ -68,6 +68,8 @@ const (
 	CodeIssuedInFuture Code = -33915
 	// CodeNotCounted: an attestation by a key that holds no such role.
 	CodeNotCounted Code = -33916
+	// CodeLevelBelowPolicy: the verified level is lower than the policy's.
+	CodeLevelBelowPolicy Code = -33917
 )
 
 var codeNames = map[Code]string{
@@ -106,6 +108,7 @@ var codeNames = map[Code]string{
 	CodeArtifactUnknown:     "ARTIFACT_UNKNOWN",
 	CodeIssuedInFuture:      "ISSUED_IN_FUTURE",
 	CodeNotCounted:          "ATTESTATION_NOT_COUNTED",
+	CodeLevelBelowPolicy:    "LEVEL_BELOW_POLICY",
 }
 
 // Name is the code's name in MIS §23, or ours.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -18,8 +19,8 @@ type Authenticator interface {
 
 // Authenticated is what an [Authenticator] found out about a signature.
 type Authenticated struct {
-	// KeyID names the key that verified the signature.
-	KeyID string
+	// KeyID and Thumbprint name the key that verified the signature.
+	KeyID, Thumbprint string
 	// Roles are the roles that the verifier's trust gives this key.
 	Roles []Role
 	// Statement is the verified statement of decision 10b; nil where the
@@ -28,7 +29,7 @@ type Authenticated struct {
 }
 
 // Keys is an [Authenticator] over public keys that all hold the same roles. A
-// keyid is compared exactly; it finds a key and proves nothing.
+// keyid is compared exactly; it finds keys and proves nothing.
 type Keys struct {
 	Public []PublicKey
 	Roles  []Role
@@ -36,32 +37,51 @@ type Keys struct {
 
 // Authenticate implements [Authenticator].
 func (k Keys) Authenticate(_ context.Context, s Signature, message []byte) (Authenticated, error) {
+	err := k.notFound(s.KeyID)
 	for _, key := range k.Public {
 		if key.KeyID != s.KeyID {
 			continue
 		}
-		if err := key.Verify(message, s.Sig); err != nil {
-			return Authenticated{}, failf(CodeSignatureInvalid, "keyid %.100q: %w", s.KeyID, err)
+		if bad := key.Verify(message, s.Sig); bad != nil {
+			err = failf(CodeSignatureInvalid, "keyid %.100q: %w", s.KeyID, bad)
+			continue // two keys may have one name
 		}
-		a := Authenticated{KeyID: key.KeyID, Roles: k.Roles}
-		raw, err := StatementOf(s)
-		if err == nil && raw != nil {
-			a.Statement, err = openStatement(raw, s.KeyID, key)
-		}
-		if err != nil {
-			return Authenticated{}, failf(CodeSignatureInvalid, "keyid %.100q: %w", s.KeyID, err)
-		}
-		return a, nil
+		return k.withStatement(key, s)
 	}
-	return Authenticated{}, failf(CodeSignatureKeyNotFound, "keyid %.100q is none of the %d keys given", s.KeyID, len(k.Public))
+	return Authenticated{}, err
+}
+
+func (k Keys) withStatement(key PublicKey, s Signature) (Authenticated, error) {
+	a := Authenticated{KeyID: key.KeyID, Thumbprint: key.Thumbprint, Roles: k.Roles}
+	raw, err := StatementOf(s)
+	if err == nil && raw != nil {
+		a.Statement, err = openStatement(raw, s.KeyID, key)
+	}
+	if err != nil {
+		return Authenticated{}, failf(CodeSignatureInvalid, "keyid %.100q: %w", s.KeyID, err)
+	}
+	return a, nil
+}
+
+// notFound says which keys there are, a few of them.
+func (k Keys) notFound(keyID string) error {
+	if len(k.Public) == 0 {
+		return failf(CodeSignatureKeyNotFound, "keyid %.100q: no key was given to look it up in", keyID)
+	}
+	var ids []string
+	for _, key := range k.Public[:min(len(k.Public), 5)] {
+		ids = append(ids, fmt.Sprintf("%.100q", key.KeyID))
+	}
+	return failf(CodeSignatureKeyNotFound, "keyid: got %.100q, want one of the %d keys given: %s", keyID, len(k.Public), strings.Join(ids, ", "))
 }
 
 // An Attestation is one signature that holds.
 type Attestation struct {
 	Index int // in signatures[]
-	KeyID string
-	Role  Role
-	Type  string
+	// KeyID and Thumbprint name the key.
+	KeyID, Thumbprint string
+	Role              Role
+	Type              string
 	// Bound says that a statement under the same key carries these facts. An
 	// unbound attestation has no time, no expiry and no statement.
 	Bound     bool
@@ -178,7 +198,7 @@ func (e *Envelope) attestation(ctx context.Context, keys Authenticator, o OpenOp
 	if err != nil {
 		return Attestation{}, err
 	}
-	a := Attestation{KeyID: auth.KeyID, Role: s.Role, Type: s.Type}
+	a := Attestation{KeyID: auth.KeyID, Thumbprint: auth.Thumbprint, Role: s.Role, Type: s.Type}
 	expires := s.ExpiresAt
 	if auth.Statement != nil {
 		st, err := ParseStatement(auth.Statement, e.Payload)
@@ -188,7 +208,8 @@ func (e *Envelope) attestation(ctx context.Context, keys Authenticator, o OpenOp
 		if err := agree(s, st); err != nil {
 			return a, failf(CodeSignatureInvalid, "keyid %.100q: %w", s.KeyID, err)
 		}
-		a = Attestation{KeyID: auth.KeyID, Role: st.Role, Type: st.Type, Bound: true, Time: &st.Timestamp, ExpiresAt: st.ExpiresAt, Statement: &st}
+		a.Role, a.Type, a.Bound = st.Role, st.Type, true
+		a.Time, a.ExpiresAt, a.Statement = &st.Timestamp, st.ExpiresAt, &st
 	} else if err := unbound(&a, o.AllowUnboundUnsafe); err != nil {
 		return a, err
 	}

@@ -47,6 +47,9 @@ type Signer interface {
 type PublicKey struct {
 	KeyID string
 	Key   crypto.PublicKey
+	// Thumbprint is the key's RFC 7638 thumbprint, by which a person pins it:
+	// a keyid is whatever its owner likes.
+	Thumbprint string
 }
 
 // signatureSize is that of Ed25519 and of JOSE's ES256 alike.

@@ -55,7 +55,9 @@ type Publisher struct {
 	ID        string `json:"id"`
 	Namespace string `json:"namespace"`
 	KeyID     string `json:"keyid"`
-	// Expected says that the caller had named this identity.
+	// Thumbprint is the RFC 7638 thumbprint of the publisher's key.
+	Thumbprint string `json:"key_thumbprint,omitempty"`
+	// Expected says that the caller had named this identity, and that it is this.
 	Expected bool `json:"expected"`
 }
 

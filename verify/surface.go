@@ -165,7 +165,11 @@ func (r *run) matchArtifacts(sealed []seal.Artifact, have []ObservedArtifact) {
 			if len(h.Digests) > 0 {
 				got = h.Digests[0]
 			}
-			r.fail(seal.CodeArtifactMismatch, "%.200q: got %s, want %s of %s %.200q", h.Ref, orNone(got), sealed[0].Digest, sealed[0].Type, sealed[0].Identifier)
+			why := orNone(got)
+			if h.Why != "" {
+				why = "no such artifact (" + h.Why + ")"
+			}
+			r.fail(seal.CodeArtifactMismatch, "%.200q: got %s, want %s of %s %.200q", h.Ref, why, sealed[0].Digest, sealed[0].Type, sealed[0].Identifier)
 		}
 	}
 	for _, c := range r.checks {

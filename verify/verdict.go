@@ -111,10 +111,13 @@ func (r *run) outcome() {
 		res.Advisories = append(res.Advisories, t.Advisories...)
 	}
 	low := res.TrustLevel < r.Policy.Below
+	if low && r.opened != nil && len(res.Errors) == 0 {
+		r.advise(seal.CodeLevelBelowPolicy, "level %d was verified, the policy asks for %d", res.TrustLevel, r.Policy.Below)
+	}
 	switch {
 	case r.Policy.Mode == seal.ReportOnly:
 		res.Outcome = seal.Pass
-		if len(res.Errors) > 0 || r.asked {
+		if len(res.Errors) > 0 || r.asked || r.opened == nil {
 			res.Outcome = seal.Warned
 		}
 	case len(res.Errors) > 0:

@@ -58,7 +58,9 @@ type ObservedArtifact struct {
 	// Ref is how the caller named it.
 	Ref string
 	// Digests are its digests in every algorithm and scope that was asked for.
+	// Why says why there is none, where it is no such artifact at all.
 	Digests []digest.Digest
+	Why     string
 	// RanIt says that the server that was observed is this artifact, or lies in it.
 	RanIt bool
 }
@@ -103,9 +105,11 @@ func (v *Verifier) Verify(ctx context.Context, envelope []byte) *Result {
 			r.artifacts(ctx)
 			r.lineage()
 		} else {
-			r.skip("interface", "nothing is started for a manifest whose signatures or publisher are wrong")
+			r.skipAll("the manifest's signatures or publisher are wrong")
 		}
 		r.levels()
+	} else {
+		r.skipAll("the manifest did not open")
 	}
 	r.outcome()
 	return r.result
@@ -162,6 +166,17 @@ func (r *run) advise(code seal.Code, format string, args ...any) {
 
 func (r *run) skip(check, format string, args ...any) {
 	r.result.Skipped = append(r.result.Skipped, Skip{Check: check, Reason: fmt.Sprintf(format, args...)})
+}
+
+// skipAll counts every check that was asked for and is not made, since nothing
+// is started or hashed on the word of somebody unknown.
+func (r *run) skipAll(reason string) {
+	if r.Server != nil {
+		r.skip("interface", "%s", reason)
+	}
+	if r.Artifacts != nil {
+		r.skip("artifact", "%s", reason)
+	}
 }
 
 func finding(code seal.Code, tool, component, format string, args ...any) Finding {
@@ -231,13 +246,16 @@ func cause(err error) error {
 // identity is decision 12: whose manifest is this, and whose should it be?
 func (r *run) identity() {
 	p := r.opened.Manifest.Server.Publisher
-	who := &Publisher{ID: p.ID, Namespace: p.Namespace, Expected: r.IdentityExpected}
+	who := &Publisher{
+		ID: p.ID, Namespace: p.Namespace,
+		Expected: r.IdentityExpected && (r.Namespace == "" || r.Namespace == p.Namespace),
+	}
 	for _, a := range r.opened.Attestations {
 		if a.Role != seal.RolePublisher {
 			continue
 		}
 		if who.KeyID == "" {
-			who.KeyID = a.KeyID
+			who.KeyID, who.Thumbprint = a.KeyID, a.Thumbprint
 		}
 		if !a.Bound {
 			r.advise(seal.CodeAttestationUnbound, "signatures[%d]: the publisher's attestation has no signed statement: its time and expiry are not counted", a.Index)

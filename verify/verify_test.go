@@ -300,19 +300,19 @@ func TestVerify(t *testing.T) {
 		},
 		"no envelope": {
 			change:  func(_ *testing.T, s *scene) { s.envelope = []byte("{}") },
-			outcome: seal.Fail, errors: []string{"MANIFEST_PARSE_ERROR"},
+			outcome: seal.Fail, errors: []string{"MANIFEST_PARSE_ERROR"}, skipped: []string{"interface"},
 		},
 		"no key": {
 			change:  func(_ *testing.T, s *scene) { s.v.Keys = seal.Keys{} },
-			outcome: seal.Fail, errors: []string{"SIGNATURE_KEY_NOT_FOUND"},
+			outcome: seal.Fail, errors: []string{"SIGNATURE_KEY_NOT_FOUND"}, skipped: []string{"interface"},
 		},
 		"another key": {
 			change:  func(t *testing.T, s *scene) { s.v.Keys = sealtest.Keys(sealtest.Key(t, keys.ES256, "acme-2026")) },
-			outcome: seal.Fail, errors: []string{"SIGNATURE_INVALID"},
+			outcome: seal.Fail, errors: []string{"SIGNATURE_INVALID"}, skipped: []string{"interface"},
 		},
 		"no key, report only": {
 			change: func(_ *testing.T, s *scene) { s.v.Keys = seal.Keys{} },
-			policy: report, outcome: seal.Warned, errors: []string{"SIGNATURE_KEY_NOT_FOUND"},
+			policy: report, outcome: seal.Warned, errors: []string{"SIGNATURE_KEY_NOT_FOUND"}, skipped: []string{"interface"},
 		},
 		"claims too much": {
 			change:  func(_ *testing.T, s *scene) { s.live.ClaimedLevel = new(int); *s.live.ClaimedLevel = 3 },
@@ -337,7 +337,12 @@ func TestVerify(t *testing.T) {
 				t.Errorf("got %s at level %d, want %s at level %d", r.Outcome, r.TrustLevel, tt.outcome, tt.level)
 			}
 			compare(t, "errors", tt.errors, names(r.Errors))
-			compare(t, "advisories", tt.advisories, names(r.Advisories))
+			// Every verdict for a level alone says so, and no other does.
+			advisories := tt.advisories
+			if tt.level < s.v.Policy.Below && len(tt.errors) == 0 {
+				advisories = append(slices.Clone(advisories), "LEVEL_BELOW_POLICY")
+			}
+			compare(t, "advisories", advisories, names(r.Advisories))
 			var skipped []string
 			for _, k := range r.Skipped {
 				skipped = append(skipped, k.Check)
@@ -431,7 +436,7 @@ func TestSealedLevelIsNotTrustLevel(t *testing.T) {
 }
 
 func TestNotFound(t *testing.T) {
-	for policy, want := range map[string]seal.Outcome{report: seal.Pass, "warn_below_level_1": seal.Warned, block1: seal.Fail} {
+	for policy, want := range map[string]seal.Outcome{report: seal.Warned, "warn_below_level_1": seal.Warned, block1: seal.Fail} {
 		p, err := seal.ParsePolicy(policy)
 		if err != nil {
 			t.Fatal(err)

@@ -95,7 +95,7 @@ type PublicKey struct {
 
 // Seal returns k as package seal takes it.
 func (k PublicKey) Seal() seal.PublicKey {
-	return seal.PublicKey{KeyID: k.KeyID, Key: k.Key}
+	return seal.PublicKey{KeyID: k.KeyID, Key: k.Key, Thumbprint: k.Thumbprint}
 }
 
 // Equal tells whether k and o are the same key by the same name.
