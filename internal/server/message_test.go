@@ -130,6 +130,16 @@ func FuzzParseMessages(f *testing.F) {
 	})
 }
 
+// The elements outlive the text around them.
+func TestElementsOf(t *testing.T) {
+	text := []byte(` [ {"a":1.0} , 2,"x" ] `)
+	got, err := elementsOf(text, 3)
+	clear(text)
+	if diff := cmp.Diff([]string{`{"a":1.0}`, `2`, `"x"`}, texts(got)); diff != "" || err != nil {
+		t.Errorf("%v (-want +got):\n%s", err, diff)
+	}
+}
+
 func TestParsePageRefuses(t *testing.T) {
 	for _, tt := range []struct{ name, text, want string }{
 		{"null", `null`, `result: got "null", want an object`},

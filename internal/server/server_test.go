@@ -213,6 +213,38 @@ func TestListClaims(t *testing.T) {
 	}
 }
 
+// A claim that is malformed was not made; it does not hinder the listing.
+func TestClaim(t *testing.T) {
+	for _, tt := range []struct {
+		extensions string
+		level, url string
+	}{
+		{``, "none", ""},
+		{`null`, "none", ""},
+		{`[]`, "none", ""},
+		{`{}`, "none", ""},
+		{`{"mcp-integrity/v1":null}`, "none", ""},
+		{`{"mcp-integrity/v1":1}`, "none", ""},
+		{`{"MCP-integrity/v1":{"seal_level":1}}`, "none", ""},
+		{`{"mcp-integrity/v1":{"seal_level":null,"manifest_url":null}}`, "none", ""},
+		{`{"mcp-integrity/v1":{"seal_level":-1}}`, "none", ""},
+		{`{"mcp-integrity/v1":{"seal_level":4}}`, "none", ""},
+		{`{"mcp-integrity/v1":{"seal_level":1.5,"manifest_url":"u"}}`, "none", "u"},
+		{`{"mcp-integrity/v1":{"seal_level":0}}`, "0", ""},
+		{`{"mcp-integrity/v1":{"seal_level":3,"manifest_url":7,"x":{}}}`, "3", ""},
+	} {
+		var l Listing
+		l.claim([]byte(tt.extensions))
+		level := "none"
+		if l.ClaimedLevel != nil {
+			level = itoa(*l.ClaimedLevel)
+		}
+		if level != tt.level || l.ManifestURL != tt.url {
+			t.Errorf("%s: got %s %q, want %s %q", tt.extensions, level, l.ManifestURL, tt.level, tt.url)
+		}
+	}
+}
+
 func TestListBuildsEnvironment(t *testing.T) {
 	checkLeaks(t)
 	t.Setenv("GITHUB_TOKEN", "secret")

@@ -192,6 +192,18 @@ func TestListUnsupervised(t *testing.T) {
 	}
 }
 
+// A server that outstays the end of its input is asked before it is killed.
+func TestListTerminates(t *testing.T) {
+	for _, supervise := range []bool{true, false} {
+		supervisable.Store(supervise)
+		t.Cleanup(func() { supervisable.Store(true) })
+		l, err := List(t.Context(), hostileTarget(t, "on-term"), Options{})
+		if err != nil || l.Stderr != "ended by terminated\n" {
+			t.Errorf("supervised %t: %+v, %v", supervise, l, err)
+		}
+	}
+}
+
 // Files that we hold open without close-on-exec stay ours.
 func TestServerInheritsNoFile(t *testing.T) {
 	var pipe [2]int
@@ -208,6 +220,48 @@ func TestServerInheritsNoFile(t *testing.T) {
 	decode(t, l.Tools[0], &tool)
 	if tool.Description != "0 1 2" {
 		t.Errorf("open files of the server: %s, want 0 1 2", tool.Description)
+	}
+}
+
+// To root no directory is locked, so this program removes the home again as
+// nobody.
+func TestHomeRemove(t *testing.T) {
+	tmp := t.TempDir()
+	if os.Getuid() == 0 {
+		if err := errors.Join(os.Chmod(filepath.Dir(tmp), 0o777), os.Chmod(tmp, 0o777)); err != nil {
+			t.Fatal(err)
+		}
+		cmd := exec.Command("/proc/self/exe", "-test.run=^TestHomeRemove$")
+		cmd.Dir = tmp
+		cmd.Env = []string{"TMPDIR=" + tmp}
+		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Errorf("as nobody: %v\n%s", err, out)
+		}
+		return
+	}
+	h, err := newHome()
+	if err != nil {
+		t.Fatal(err)
+	}
+	outside := filepath.Join(tmp, "outside")
+	inner := filepath.Join(h.dir(), "a", "b")
+	if err := errors.Join(os.Mkdir(outside, 0o500), os.MkdirAll(inner, 0o700), os.Symlink(outside, filepath.Join(inner, "link"))); err != nil {
+		t.Fatal(err)
+	}
+	for dir := inner; len(dir) >= len(h.dir()); dir = filepath.Dir(dir) {
+		if err := os.Chmod(dir, 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := h.remove(); err != nil {
+		t.Error(err)
+	}
+	if _, err := os.Stat(h.root); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("still there: %v", err)
+	}
+	if info, err := os.Stat(outside); err != nil || info.Mode().Perm() != 0o500 {
+		t.Errorf("what a link leads to was touched: %v %v", info.Mode(), err)
 	}
 }
 

@@ -83,6 +83,7 @@ var behaviours = map[string]behaviour{
 
 	// Hard to be rid of.
 	"never-ends":   script{end: sleep}.run,
+	"on-term":      onTerm,
 	"survivor":     survivor,
 	"daemon":       daemon,
 	"parricide":    parricide,

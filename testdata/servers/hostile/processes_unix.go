@@ -70,6 +70,16 @@ func survivor(p *peer) int {
 	return script{end: sleep}.run(p)
 }
 
+// onTerm ends when it is asked to by a signal, not when its input does.
+func onTerm(p *peer) int {
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, syscall.SIGTERM)
+	return script{end: func(p *peer) int {
+		fmt.Fprintf(p.err, "ended by %v\n", <-signals)
+		return 0
+	}}.run(p)
+}
+
 // parricide leaves a daemon and kills whatever process started it.
 func parricide(p *peer) int {
 	daemonize(p)
