@@ -198,8 +198,11 @@ func TestListTerminates(t *testing.T) {
 		supervisable.Store(supervise)
 		t.Cleanup(func() { supervisable.Store(true) })
 		l, err := List(t.Context(), hostileTarget(t, "on-term"), Options{})
-		if err != nil || l.Stderr != "ended by terminated\n" {
-			t.Errorf("supervised %t: %+v, %v", supervise, l, err)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if l.Stderr != "ended by terminated\n" {
+			t.Errorf("supervised %t: stderr %q", supervise, l.Stderr)
 		}
 	}
 }
