@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/mcp-integrity/seal-action/internal/artifact"
@@ -40,7 +42,12 @@ func (a artifacts) Hash(ctx context.Context, sealed []seal.Artifact) ([]verify.O
 			case err == nil:
 				o.Digests = append(o.Digests, way.Digest)
 			case errors.As(err, &mismatch):
-				o.Digests = append(o.Digests, mismatch.Got)
+				if mismatch.Err != nil {
+					o.Why = mismatch.Err.Error()
+				}
+				if mismatch.Got != "" {
+					o.Digests = append(o.Digests, mismatch.Got)
+				}
 			default:
 				return nil, err
 			}
@@ -87,11 +94,37 @@ func (r *sealRun) hashForSeal(ctx context.Context) error {
 		if err := artifact.CheckInner(f); err != nil {
 			return failsf("%w", err)
 		}
+		if err := r.outputInside(f); err != nil {
+			return err
+		}
 		for _, n := range f.Notes {
 			r.note("%s: %s", f.Ref, n)
 		}
 	}
 	return r.checkChecksums()
+}
+
+// outputInside refuses to write the manifest into the directory that it seals,
+// but by the one name that the tree digest leaves out: the digest would be wrong
+// the moment it is written.
+func (r *sealRun) outputInside(f artifact.Found) error {
+	if f.Artifact.Type != seal.Source || r.is("dry-run") || r.str("output") == "-" {
+		return nil
+	}
+	root, err := filepath.Abs(f.Path)
+	if err != nil {
+		return undecidedf("%w", err)
+	}
+	out, err := filepath.Abs(r.str("output"))
+	if err != nil {
+		return undecidedf("%w", err)
+	}
+	rel, err := filepath.Rel(root, out)
+	if err != nil || rel == ".." || strings.HasPrefix(rel, ".."+string(filepath.Separator)) || rel == defaultManifest {
+		return nil
+	}
+	return usagef("--output %s lies in the artifact %s, whose digest it would change", r.str("output"), f.Ref).
+		withHint("write it elsewhere, or as %s", filepath.Join(f.Path, defaultManifest))
 }
 
 func (r *sealRun) checkChecksums() error {

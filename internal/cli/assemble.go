@@ -23,13 +23,12 @@ func (r *sealRun) assemble(context.Context) error {
 	if snap.Server.Name == "" {
 		return failsf("the server has no name: serverInfo.name is empty, and MIS §8.3 requires one")
 	}
-	publisher, err := r.publisher()
-	if err != nil {
+	if err := r.checkDeclared(); err != nil {
 		return err
 	}
 	r.manifest = &seal.Manifest{
 		SealVersion: seal.Version,
-		Server:      seal.Server{Name: snap.Server.Name, Version: snap.Server.Version, Publisher: publisher},
+		Server:      seal.Server{Name: snap.Server.Name, Version: snap.Server.Version, Publisher: r.publisher},
 		IssuedAt:    r.now(),
 	}
 	if d := r.duration("expires-in"); d > 0 {
@@ -44,10 +43,7 @@ func (r *sealRun) assemble(context.Context) error {
 		r.compareFacts(f.Artifact.Version, f.MCPName)
 	}
 	for _, t := range snap.Tools {
-		d, err := r.declaration(t.Name)
-		if err != nil {
-			return err
-		}
+		d := r.declared.Declaration(t.Name)
 		digests, err := fingerprint.Of(t, r.algorithm)
 		if err != nil {
 			return failsf("%w", err)
@@ -57,15 +53,14 @@ func (r *sealRun) assemble(context.Context) error {
 			SideEffects: d.SideEffects, Capabilities: d.Capabilities, Provenance: provenance,
 		})
 	}
-	r.sayUndeclared()
 	r.lint()
 	return nil
 }
 
-// publisher says who seals: what is given, else what is declared, else what
+// choosePublisher says who seals: what is given, else what is declared, else what
 // the platform or git says. With the local key it is this user, whatever else
 // is declared (decision 22).
-func (r *sealRun) publisher() (seal.Publisher, error) {
+func (r *sealRun) choosePublisher() (seal.Publisher, error) {
 	p := seal.Publisher{ID: r.str("publisher-id"), Namespace: r.str("namespace")}
 	if d := r.declared; d != nil {
 		p.ID, p.URL = first(p.ID, d.Publisher.ID), d.Publisher.URL
@@ -90,12 +85,18 @@ func (r *sealRun) publisher() (seal.Publisher, error) {
 		return p, usagef("the publisher's namespace is not given, and neither the platform nor git tells it").
 			withHint("--namespace io.github.OWNER, or publisher.namespace in %s", r.str("config"))
 	}
+	if !namespaceForm.MatchString(p.Namespace) {
+		return p, usagef("the publisher's namespace: got %.100q, want reverse-domain form such as io.github.acme", p.Namespace)
+	}
 	p.ID = first(p.ID, r.facts.PublisherID, p.Namespace)
 	if p.URL == "" && p.Namespace == r.facts.Namespace {
 		p.URL = r.facts.PublisherURL
 	}
 	return p, nil
 }
+
+// namespaceForm is that of the declarations' JSON Schema.
+var namespaceForm = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]*(\.[A-Za-z0-9][A-Za-z0-9_-]*)+$`)
 
 func first(candidates ...string) string {
 	for _, c := range candidates {
@@ -115,9 +116,6 @@ func (r *sealRun) provenance() *seal.Provenance {
 		p.Commit = first(p.Commit, r.facts.Commit)
 		if p.Commit == r.facts.Commit {
 			p.Branch = r.facts.Branch
-			if r.facts.Dirty {
-				r.warn("the work tree has changes that commit %.12s does not have", p.Commit)
-			}
 		}
 	}
 	r.compareSource(p)
@@ -147,7 +145,7 @@ func (r *sealRun) compareSource(p *seal.Provenance) {
 	case err != nil: // it says nothing, or nothing that leads anywhere
 	case p.SourceRepo == "":
 		p.SourceRepo = repo
-		r.note("source repository %s, as the package says", repo)
+		r.warn("source repository %s, as the package says: nothing here knows that commit %s is one of it (--source-repo and --commit say)", repo, orNone(p.Commit))
 	case !strings.EqualFold(p.SourceRepo, repo):
 		r.warn("the package names the repository %s, sealed is %s", repo, p.SourceRepo)
 	}
@@ -160,7 +158,7 @@ func (r *sealRun) compareSource(p *seal.Provenance) {
 // They are never merged in silence.
 func (r *sealRun) compareFacts(version, mcpName string) {
 	info := r.view.snapshot.Server
-	if version != info.Version {
+	if version != "" && info.Version != "" && version != info.Version {
 		r.note("the package is version %q, the server calls itself %q: both are sealed", version, info.Version)
 	}
 	owner, _, ok := strings.Cut(mcpName, "/")
@@ -169,65 +167,79 @@ func (r *sealRun) compareFacts(version, mcpName string) {
 	}
 }
 
-// declaration finds what a tool declares, or the widest where it declares
-// nothing and that is allowed (decision 21).
-func (r *sealRun) declaration(tool string) (declare.Declaration, error) {
-	d := r.declared.Declaration(tool)
-	if d.Origin != declare.Undeclared {
-		return d, nil
-	}
-	if len(d.Missing) > 0 {
-		r.noteOnce(fmt.Sprintf("the defaults of %s are not whole, so they declare nothing: %s is missing", r.str("config"), someNames(d.Missing)))
-	}
-	if r.facts.Kind != platform.Desk && !r.is("allow-undeclared") {
-		return declare.Declaration{}, failsf("tool %.100q declares no side effects and capabilities", tool).
-			withHint("mcp-integrity init writes %s with the widest declarations to narrow down; --allow-undeclared seals them as they are", r.str("config"))
-	}
-	return d, nil
-}
-
-// sayUndeclared names the tools that were sealed with the widest declarations.
-func (r *sealRun) sayUndeclared() {
+// undeclared are the tools that declare nothing.
+func (r *sealRun) undeclared() []string {
 	var names []string
-	for _, t := range r.manifest.Tools {
+	for _, t := range r.view.snapshot.Tools {
 		if r.declared.Declaration(t.Name).Origin == declare.Undeclared {
 			names = append(names, t.Name)
 		}
 	}
-	if len(names) > 0 {
-		r.warn("%d of %d tools declare nothing and are sealed with the widest side effects and capabilities: %s (mcp-integrity init writes declarations to narrow down)",
-			len(names), len(r.manifest.Tools), someNames(names))
-	}
+	return names
 }
 
-// lint says what is allowed and likely wrong.
+// checkDeclared is decision 21: a tool that declares nothing is sealed with the
+// widest declarations at a desk, and with a warning; in CI it is an error.
+func (r *sealRun) checkDeclared() error {
+	names := r.undeclared()
+	if len(names) == 0 {
+		return nil
+	}
+	why := ""
+	if missing := r.declared.Declaration(names[0]).Missing; len(missing) > 0 {
+		why = fmt.Sprintf(" (the defaults of %s lack %s, and so declare nothing)", r.str("config"), strings.Join(missing, ", "))
+	}
+	say := fmt.Sprintf("%d of %d tools declare no side effects and capabilities%s: %s", len(names), len(r.view.snapshot.Tools), why, someNames(names))
+	if r.facts.Kind != platform.Desk && !r.is("allow-undeclared") {
+		return failsf("%s", say).
+			withHint("mcp-integrity init writes %s with the widest declarations to narrow down; --allow-undeclared seals them as they are", r.str("config"))
+	}
+	r.warn("%s. They are sealed with the widest (mcp-integrity init writes declarations to narrow down)", say)
+	return nil
+}
+
+// lint says what is allowed and likely wrong, what is one for several tools
+// once.
 func (r *sealRun) lint() {
-	served := make([]string, 0, len(r.view.snapshot.Tools))
-	var lints []string
-	tools := map[string][]string{}
+	var served []string
+	said := grouped{tools: map[string][]string{}}
 	for _, t := range r.view.snapshot.Tools {
 		served = append(served, t.Name)
 		for _, l := range fingerprint.Lint(t) {
-			if tools[l] == nil {
-				lints = append(lints, l)
-			}
-			tools[l] = append(tools[l], t.Name)
+			said.add(l, t.Name)
 		}
 		for _, f := range escape.Findings(t.Description) {
 			if f.Class.Hides() {
-				r.warn("tool %s: its description has characters that nobody sees: %s", t.Name, f)
+				said.add("the description has characters that nobody sees: "+f.String(), t.Name)
 			}
 		}
 		for _, c := range declare.Contradictions(t, r.declared.Declaration(t.Name)) {
-			r.warn("%s:%d: tool %s: %s", r.str("config"), c.Line, t.Name, c.Message)
+			said.add(fmt.Sprintf("%s:%d: %s: %s %s", r.str("config"), c.Line, c.Severity, c.Member, c.Message), t.Name)
 		}
 	}
-	for _, l := range lints {
-		r.warn("%s: %s", someNames(tools[l]), l)
+	for _, text := range said.order {
+		r.warn("%s (%s)", text, someNames(said.tools[text]))
 	}
 	for _, u := range r.declared.UnknownTools(served) {
-		r.warn("%s:%d: the server lists no tool %s", r.str("config"), u.Line, u.Name)
+		guess := ""
+		if u.DidYouMean != "" {
+			guess = fmt.Sprintf(", did you mean %q?", u.DidYouMean)
+		}
+		r.warn("%s:%d: the server lists no tool %q%s", r.str("config"), u.Line, u.Name, guess)
 	}
+}
+
+// grouped collects what is said of several tools.
+type grouped struct {
+	order []string
+	tools map[string][]string
+}
+
+func (g *grouped) add(text, tool string) {
+	if g.tools[text] == nil {
+		g.order = append(g.order, text)
+	}
+	g.tools[text] = append(g.tools[text], tool)
 }
 
 // someNames joins names for a message, bounded.

@@ -18,9 +18,11 @@ import (
 	"os"
 	"os/user"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"time"
 
+	"github.com/kballard/go-shellquote"
 	"github.com/spf13/cobra"
 
 	"github.com/mcp-integrity/seal-action/internal/escape"
@@ -80,11 +82,22 @@ func usagef(format string, args ...any) *exitError {
 }
 
 func failsf(format string, args ...any) *exitError {
-	return &exitError{code: ExitFails, err: fmt.Errorf(format, args...)}
+	return exitf(ExitFails, fmt.Errorf(format, args...))
 }
 
 func undecidedf(format string, args ...any) *exitError {
-	return &exitError{code: ExitUndecided, err: fmt.Errorf(format, args...)}
+	return exitf(ExitUndecided, fmt.Errorf(format, args...))
+}
+
+// exitf keeps the code and the hint of an exitError that err wraps: who was
+// nearer to the fault knew better what it means.
+func exitf(code int, err error) *exitError {
+	e := &exitError{code: code, err: err}
+	var inner *exitError
+	if errors.As(err, &inner) {
+		e.code, e.hint = inner.code, inner.hint
+	}
+	return e
 }
 
 func (e *exitError) withHint(format string, args ...any) *exitError {
@@ -110,7 +123,7 @@ func (c *Command) Main(ctx context.Context, args []string) (code int) {
 	var exit *exitError
 	if !errors.As(err, &exit) {
 		// Only cobra's own errors have no code, and they are about wrong use.
-		exit = &exitError{code: ExitUsage, err: err, hint: "mcp-integrity --help"}
+		exit = &exitError{code: ExitUsage, err: err, hint: c.helpFor(root, args)}
 	}
 	if exit.err != nil {
 		c.talk("error: %s", escape.Block(exit.err.Error()))
@@ -119,6 +132,20 @@ func (c *Command) Main(ctx context.Context, args []string) (code int) {
 		c.talk("hint: %s", exit.hint)
 	}
 	return exit.code
+}
+
+// helpFor is the help that a wrong command line calls for.
+func (c *Command) helpFor(root *cobra.Command, args []string) string {
+	if len(args) == 0 {
+		return "mcp-integrity --help"
+	}
+	if found, _, err := root.Find(args); err == nil && found != root {
+		return found.CommandPath() + " --help"
+	}
+	if near := root.SuggestionsFor(args[0]); len(near) > 0 {
+		return "did you mean mcp-integrity " + near[0] + "?"
+	}
+	return "mcp-integrity --help"
 }
 
 // talk writes one line to standard error. Its arguments are printed as they
@@ -159,8 +186,10 @@ func (c *Command) root() *cobra.Command {
 		Long:          "mcp-integrity binds what an MCP tool server tells a model, and the code behind it, to whoever published it\n(the MCP Integrity Standard, MIS v1.0.0).",
 		Version:       programVersion(),
 		SilenceErrors: true,
-		SilenceUsage:  true,
-		Args:          cobra.NoArgs,
+		// How far off a word may be and still be guessed at.
+		SuggestionsMinimumDistance: 2,
+		SilenceUsage:               true,
+		Args:                       cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return cmd.Help()
 		},
@@ -181,6 +210,14 @@ type invocation struct {
 	args   []string
 	server []string
 	said   map[string]bool
+	// warnings are what warn has said, for reports.
+	warnings []string
+}
+
+// warn is Command.warn, kept for reports.
+func (i *invocation) warn(format string, args ...any) {
+	i.warnings = append(i.warnings, fmt.Sprintf(format, args...))
+	i.Command.warn(format, args...)
 }
 
 // noteOnce is note for what would be said at every start of the server.
@@ -213,7 +250,7 @@ func (c *Command) subcommand(k command) *cobra.Command {
 			}
 		}
 		if len(inv.args) < k.minArgs || len(inv.args) > k.maxArgs {
-			return usagef("%s: %s", name, wrongCount(len(inv.args), k.minArgs, k.maxArgs)).withHint("mcp-integrity %s --help", name)
+			return usagef("%s: %s", name, wrongCount(len(inv.args), k.minArgs, k.maxArgs)).withHint("%s", countHint(name, inv))
 		}
 		var err error
 		var passedOver []string
@@ -226,6 +263,15 @@ func (c *Command) subcommand(k command) *cobra.Command {
 		return k.run(cmd.Context(), inv)
 	}
 	return cmd
+}
+
+// countHint guesses what somebody meant who gave too many arguments: most often
+// the server's command, without the -- before it.
+func countHint(name string, inv *invocation) string {
+	if len(inv.args) > 1 && slices.Contains(runsServer, name) && inv.server == nil {
+		return fmt.Sprintf("mcp-integrity %s -- %s", name, shellquote.Join(inv.args...))
+	}
+	return fmt.Sprintf("mcp-integrity %s --help", name)
 }
 
 func wrongCount(got, least, most int) string {

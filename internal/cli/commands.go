@@ -66,7 +66,7 @@ var commands = []command{
 	{
 		use:     "jwks KEY…",
 		short:   "Print the public halves of keys as a JWKS document",
-		example: "  mcp-integrity jwks signing-key.json --output .well-known/mcp-integrity-keys.json",
+		example: "  mcp-integrity jwks signing-key.json --output mcp-integrity-keys.json",
 		minArgs: 1, maxArgs: maxKeys, run: runJWKS,
 	},
 	{

@@ -8,6 +8,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/mcp-integrity/seal-action/internal/keys"
 )
 
 // readFile reads a file of at most limit bytes.
@@ -64,6 +66,12 @@ func writeFiles(files ...file) (err error) {
 func writeTemp(f file) (string, error) {
 	if info, err := os.Stat(f.path); err == nil && !info.Mode().IsRegular() {
 		return "", fmt.Errorf("it exists and is no regular file")
+	}
+	if _, err := keys.ReadPrivate(f.path); err == nil {
+		return "", fmt.Errorf("it holds a private key, which nothing could bring back")
+	}
+	if !fileExists(filepath.Dir(f.path)) {
+		return "", fmt.Errorf("there is no directory %q", filepath.Dir(f.path))
 	}
 	t, err := os.CreateTemp(filepath.Dir(f.path), "."+filepath.Base(f.path)+".*.tmp")
 	if err != nil {

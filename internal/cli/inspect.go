@@ -11,6 +11,7 @@ import (
 
 	"github.com/mcp-integrity/seal-action/internal/keys"
 	"github.com/mcp-integrity/seal-action/seal"
+	"github.com/mcp-integrity/seal-action/verify"
 )
 
 // runInspect prints what a manifest says, and that nobody checked it.
@@ -44,6 +45,7 @@ func runInspect(_ context.Context, inv *invocation) error {
 
 // inspection is what inspect prints as JSON.
 type inspection struct {
+	SchemaVersion string          `json:"schema_version"`
 	Verified      bool            `json:"verified"` // always false
 	PayloadDigest string          `json:"payload_digest"`
 	Manifest      json.RawMessage `json:"manifest"`
@@ -61,7 +63,7 @@ type claimed struct {
 }
 
 func renderInspection(format string, e *seal.Envelope, m *seal.Manifest) ([]byte, error) {
-	v := inspection{PayloadDigest: string(e.PayloadDigest(digest.SHA256)), Manifest: e.Payload, Attestations: []claimed{}}
+	v := inspection{SchemaVersion: verify.SchemaVersion, PayloadDigest: string(e.PayloadDigest(digest.SHA256)), Manifest: e.Payload, Attestations: []claimed{}}
 	for _, s := range e.Signatures {
 		st, _ := seal.StatementOf(s)
 		v.Attestations = append(v.Attestations, claimed{s.KeyID, s.Role, s.Type, s.Timestamp, s.ExpiresAt, st != nil})

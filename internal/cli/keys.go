@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"context"
 
 	"github.com/mcp-integrity/seal-action/internal/keys"
@@ -67,5 +68,5 @@ func runJWKS(_ context.Context, inv *invocation) error {
 	if err != nil {
 		return failsf("%w", err)
 	}
-	return inv.print(inv.str("output"), data)
+	return inv.print(inv.str("output"), append(bytes.TrimRight(data, "\n"), '\n'))
 }

@@ -24,9 +24,6 @@ type option struct {
 	// trust marks an option that decides trust (⚿): it comes from a flag or a
 	// declared input, never from the ambient environment.
 	trust bool
-	// secret marks an option whose value may be a secret when it does not come
-	// from the command line, where everyone could see it.
-	secret bool
 	// aliases are other names of it, by the standard's own examples.
 	aliases []string
 	// on names the commands that have it.
@@ -43,12 +40,12 @@ var options = []option{
 	// The server.
 	{name: "server", help: "the server's `command`, split by shell quoting rules; no shell runs", on: runsServer, aliases: []string{"server-path"}},
 	{name: "server-url", help: "the `URL` of a running server (Streamable HTTP, or the older SSE)", on: runsServer},
-	{name: "header", kind: list, help: "a `NAME=VALUE` header for --server-url", on: runsServer, secret: true},
+	{name: "header", kind: list, help: "a `NAME=VALUE` header for --server-url", on: runsServer},
 	{name: "interface", help: "an interface snapshot `file`; nothing runs", on: []string{"seal", "verify", "init"}},
 	{name: "cwd", help: "the server's working `directory` (default: this one)", on: runsServer},
-	{name: "env", kind: list, help: "a `NAME[=VALUE]` variable that the server may see; it sees no other of yours", on: runsServer, secret: true},
-	{name: "timeout", kind: duration, def: "30s", help: "how `long` a server may take to list its tools", on: runsServer},
-	{name: "allow-nondeterministic", kind: boolean, help: "seal although two starts served different tools: those tools will fail to verify at random, and a real change will hide among the false ones", on: []string{"seal", "extract"}},
+	{name: "env", kind: list, help: "a `NAME[=VALUE]` variable that the server may see; it sees no other of yours", on: runsServer},
+	{name: "timeout", kind: duration, def: "30s", help: "how long (a `DURATION`) a server may take to list its tools", on: runsServer},
+	{name: "allow-nondeterministic", kind: boolean, help: "go on although two starts served different tools: those tools will fail to verify at random, and a real change will hide among the false ones", on: []string{"seal", "extract"}},
 
 	// What is sealed.
 	{name: "artifact", kind: list, help: "the artifact: a `path`, a glob, a directory, or oci://REFERENCE", on: []string{"seal", "verify"}},
@@ -60,12 +57,12 @@ var options = []option{
 	{name: "publisher-id", help: "the publisher's public `id`, such as a domain or an address", on: sealing},
 	{name: "allow-undeclared", kind: boolean, help: "in CI, seal tools without declarations with the widest ones", on: sealing},
 	{name: "digest-algorithm", def: "sha256", help: "the hash of fingerprints and artifacts", values: []string{"sha256", "sha512"}, on: sealing},
-	{name: "expires-in", kind: duration, help: "how `long` until the manifest should be fetched again, such as 90d", on: sealing},
+	{name: "expires-in", kind: duration, help: "how long (a `DURATION`) until the manifest should be fetched again, such as 90d", on: sealing},
 	{name: "config", def: "mcp-integrity.yaml", help: "the declarations `file`", on: []string{"seal", "init"}},
 	{name: "dry-run", kind: boolean, help: "do everything, write nothing", on: sealing},
 
 	// Keys and identities.
-	{name: "key", help: "seal: the private key, a JWK `file` (the JWK itself only by input or environment); verify: the publisher's key, a JWK file or local", on: sealing, aliases: []string{"signing-key"}, secret: true},
+	{name: "key", help: "seal: the private key, a JWK `file` (the JWK itself only by input or environment); verify: the publisher's key, a JWK file or local", on: sealing, aliases: []string{"signing-key"}},
 	{name: "key", help: "the publisher's key: a JWK `file`, private or public, or local", on: verifying, trust: true},
 	{name: "key", help: "the publisher's key, a JWK `file`: an ES256 signature is then written as DER", on: []string{"inspect"}, trust: true},
 	{name: "jwks", help: "the publisher's keys: a JWKS `file` or URL", on: verifying, trust: true},
@@ -86,7 +83,7 @@ var options = []option{
 		on:   []string{"seal", "extract", "keygen", "jwks", "inspect"}},
 	{name: "extract", help: "write one part as other tools take it, instead of printing the whole", values: []string{"payload", "signature", "statement", "bundle"}, on: []string{"inspect"}},
 	{name: "format", def: "text", help: "how the result is printed", values: []string{"text", "json"}, on: []string{"seal", "verify", "diff", "inspect"}},
-	{name: "output-file", def: "-", help: "where the result is printed", on: []string{"seal", "verify", "diff"}},
+	{name: "output-file", def: "-", help: "the `file` where the result is printed; - is standard output", on: []string{"seal", "verify", "diff"}},
 }
 
 // optionsOf returns the rows that a command has.

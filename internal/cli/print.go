@@ -4,8 +4,11 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode/utf16"
+
+	"github.com/kballard/go-shellquote"
 
 	"github.com/mcp-integrity/seal-action/internal/escape"
 	"github.com/mcp-integrity/seal-action/seal"
@@ -78,16 +81,22 @@ func renderText(r *verify.Result) []byte {
 		p.line("           %d claimed by the server", *c)
 	}
 	p.findings("error", r.Errors)
-	p.findings("advisory", r.Advisories)
-	if len(r.Skipped) > 0 {
-		p.line("%d checks were not made:", len(r.Skipped))
-		for _, s := range r.Skipped {
-			p.line("  %s: %s", s.Check, s.Reason)
-		}
+	p.findings("advisory", slices.DeleteFunc(slices.Clone(r.Advisories), func(f verify.Finding) bool {
+		// What was not checked is told below, with its reason.
+		return slices.ContainsFunc(r.Skipped, func(s verify.Skip) bool { return s.Reason == f.Message })
+	}))
+	switch n := len(r.Skipped); {
+	case n == 1:
+		p.line("1 check was not made:")
+	case n > 1:
+		p.line("%d checks were not made:", n)
+	}
+	for _, s := range r.Skipped {
+		p.line("  %s: %s", s.Check, s.Reason)
 	}
 	p.missing(r)
-	if who := r.Publisher; who != nil && !who.Expected {
-		p.line("to pin this publisher: --key FILE --namespace %s (the key with keyid %s)", who.Namespace, who.KeyID)
+	if who := r.Publisher; who != nil && r.Outcome != seal.Fail {
+		p.line("to pin     --namespace %s, and the key with thumbprint %s", who.Namespace, who.Thumbprint)
 	}
 	return p.Bytes()
 }
@@ -96,26 +105,41 @@ func expectation(expected bool) string {
 	if expected {
 		return "as expected"
 	}
-	return "which nobody expected"
+	return "which is not the expected one"
 }
 
 func observedWords(r *verify.Result) string {
-	matched, compared := 0, 0
+	matched, sealed, unlisted, unknown := 0, 0, 0, 0
 	for _, t := range r.Results {
-		if t.InterfaceMatch != nil {
-			compared++
-			if *t.InterfaceMatch {
-				matched++
-			}
+		is := func(c seal.Code) bool {
+			return slices.ContainsFunc(t.Advisories, func(f verify.Finding) bool { return f.Code == c })
 		}
+		if is(seal.CodeUnknownTool) {
+			unknown++
+			continue
+		}
+		sealed++
+		if is(seal.CodeMissingTool) {
+			unlisted++
+		}
+		if t.InterfaceMatch != nil && *t.InterfaceMatch {
+			matched++
+		}
+	}
+	words := fmt.Sprintf("%d of %d sealed tools match", matched, sealed)
+	if unlisted > 0 {
+		words += fmt.Sprintf(", %d not listed", unlisted)
+	}
+	if unknown > 0 {
+		words += fmt.Sprintf(", %d that the manifest does not know", unknown)
 	}
 	switch r.Observed {
 	case verify.Live:
-		return fmt.Sprintf("live server, %d of %d sealed tools match", matched, compared)
+		return "live server, " + words
 	case verify.Snapshot:
-		return fmt.Sprintf("snapshot, %d of %d sealed tools match; only a live server raises the level", matched, compared)
+		return "snapshot, " + words + "; only a live server raises the level"
 	}
-	return "nothing: the interface was compared with no server and no snapshot"
+	return "nothing: the interface was not compared"
 }
 
 func orDash(s string) string {
@@ -170,6 +194,7 @@ type sealReport struct {
 	SealedLevel   int          `json:"sealed_level"`
 	Tools         []string     `json:"tools"`
 	Artifacts     []reportFile `json:"artifacts"`
+	Warnings      []string     `json:"warnings"`
 	Written       bool         `json:"written"`
 }
 
@@ -188,7 +213,7 @@ func (r *sealRun) report() error {
 		PayloadDigest: string(r.algorithm.FromBytes(r.payload)),
 		ServerName:    m.Server.Name, ServerVersion: m.Server.Version,
 		Namespace: m.Server.Publisher.Namespace, KeyID: r.key.KeyID(), SealedLevel: r.checked.SealedLevel,
-		Tools: []string{}, Artifacts: []reportFile{}, Written: !r.is("dry-run"),
+		Tools: []string{}, Artifacts: []reportFile{}, Warnings: append([]string{}, r.warnings...), Written: !r.is("dry-run"),
 	}
 	for _, t := range m.Tools {
 		rep.Tools = append(rep.Tools, t.Name)
@@ -231,13 +256,39 @@ func (r *sealRun) renderReport(rep sealReport) ([]byte, error) {
 	}
 	p.line("level      %d, when a consumer has checked all that the manifest names", rep.SealedLevel)
 	p.line("interface  %s", rep.Interface)
-	p.line("to verify: mcp-integrity verify %s --key %s --namespace %s -- COMMAND", rep.Manifest, r.keyToVerify(), rep.Namespace)
+	p.line("to pin     --namespace %s, and the key with thumbprint %s", rep.Namespace, r.key.Public().Thumbprint)
+	p.line("to verify  %s", r.verifyCommand())
 	return p.Bytes(), nil
 }
 
-func (r *sealRun) keyToVerify() string {
-	if r.localKey {
-		return "local"
+// verifyCommand is the command that verifies what was sealed, to be typed as it
+// stands.
+func (r *sealRun) verifyCommand() string {
+	words := []string{"mcp-integrity", "verify", r.str("output"), "--namespace", r.publisher.Namespace}
+	switch key := r.str("key"); {
+	case r.localKey:
+		words = append(words, "--key", "local")
+	case key == "" || key[0] == '{':
+		words = append(words, "--key", "PUBLIC-KEY.json")
+	default:
+		words = append(words, "--key", key)
 	}
-	return "PUBLIC-KEY"
+	if f := r.primary(); f != nil {
+		words = append(words, "--artifact", f.Ref)
+	}
+	for _, name := range r.surface.envNames() {
+		words = append(words, "--env", name)
+	}
+	if dir := r.str("cwd"); dir != "" {
+		words = append(words, "--cwd", dir)
+	}
+	switch {
+	case !r.surface.live():
+		words = append(words, "--interface", r.surface.snapshot)
+	case r.surface.target.URL != "":
+		words = append(words, "--server-url", publicURL(r.surface.target.URL))
+	default:
+		words = append(append(words, "--"), r.surface.target.Command...)
+	}
+	return shellquote.Join(words...)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"strings"
 
 	"github.com/opencontainers/go-digest"
@@ -26,6 +27,7 @@ type sealRun struct {
 	key        keys.PrivateKey
 	localKey   bool
 
+	publisher seal.Publisher
 	surface   *surface
 	artifacts []artifact.Found
 	view      view
@@ -82,7 +84,16 @@ func (r *sealRun) prepare(ctx context.Context) error {
 			r.note("%s", n)
 		}
 	}
-	return r.chooseKey()
+	if err := r.chooseKey(); err != nil {
+		return err
+	}
+	if r.publisher, err = r.choosePublisher(); err != nil {
+		return err
+	}
+	if dir := filepath.Dir(r.str("output")); !r.is("dry-run") && !fileExists(dir) {
+		return usagef("--output %s: there is no directory %q", r.str("output"), dir)
+	}
+	return nil
 }
 
 // declarations reads mcp-integrity.yaml. That it is missing is an error only

@@ -68,6 +68,12 @@ func surfaceOf(inv *invocation, declared *declare.File) (*surface, error) {
 
 func (s *surface) settings(declared *declare.File) error {
 	s.target.Dir = s.inv.str("cwd")
+	if info, err := os.Stat(s.target.Dir); s.target.Dir != "" && (err != nil || !info.IsDir()) {
+		return usagef("--cwd %q: there is no such directory", s.target.Dir)
+	}
+	if len(s.inv.list("env")) > 0 && s.target.Command == nil {
+		return usagef("--env goes with a server that is started here")
+	}
 	if len(s.target.Command) > 0 && declared != nil {
 		for name, value := range declared.Server.Env {
 			s.target.Env = append(s.target.Env, name+"="+value)
@@ -152,7 +158,10 @@ func (s *surface) explain(err error) error {
 	}
 	e := undecidedf("the server: %w", err)
 	if errors.Is(err, context.DeadlineExceeded) {
-		e = e.withHint("give it more time with --timeout 2m, or what it waits for with --env NAME=VALUE")
+		return e.withHint("give it more time with --timeout 2m, or what it waits for with --env NAME=VALUE")
+	}
+	if len(s.target.Command) > 0 && failed != nil && failed.Stage != server.StageStart {
+		return e.withHint("if it needs a credential to start, a dummy may do: --env API_KEY=dummy")
 	}
 	return e
 }

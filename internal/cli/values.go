@@ -72,10 +72,7 @@ func (f *flagValue) Type() string {
 	if f.opt.kind == boolean {
 		return "bool"
 	}
-	if f.opt.values != nil {
-		return strings.Join(f.opt.values, "|")
-	}
-	return f.opt.name
+	return "VALUE"
 }
 
 func (f *flagValue) Set(s string) error {
@@ -107,6 +104,9 @@ func addFlags(set *pflag.FlagSet, name string) map[string]*flagValue {
 
 func (o option) usage() string {
 	text := o.help
+	if o.values != nil {
+		text += ": " + strings.Join(o.values, ", ")
+	}
 	if o.def != "" {
 		text += " (default " + o.def + ")"
 	}

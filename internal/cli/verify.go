@@ -7,6 +7,8 @@ import (
 	"os"
 	"strings"
 
+	"github.com/kballard/go-shellquote"
+
 	"github.com/mcp-integrity/seal-action/internal/keys"
 	"github.com/mcp-integrity/seal-action/seal"
 	"github.com/mcp-integrity/seal-action/verify"
@@ -21,7 +23,10 @@ func runVerify(ctx context.Context, inv *invocation) error {
 	}
 	envelope, err := inv.fetchManifest(ctx)
 	var result *verify.Result
+	var wrong *exitError
 	switch {
+	case errors.As(err, &wrong) && wrong.code == ExitUsage:
+		return err
 	case errors.Is(err, errNoManifest):
 		result = v.NotFound(seal.CodeManifestNotFound, err)
 	case errors.Is(err, verify.ErrUnavailable):
@@ -141,7 +146,12 @@ func (i *invocation) fetchManifest(ctx context.Context) ([]byte, error) {
 		if isURL(name) {
 			return i.fetch(ctx, name, seal.MaxEnvelopeSize)
 		}
-		return readFile(name, seal.MaxEnvelopeSize)
+		data, err := readFile(name, seal.MaxEnvelopeSize)
+		var exit *exitError
+		if errors.As(err, &exit) && exit.code == ExitUndecided {
+			return nil, fmt.Errorf("%w: %w", verify.ErrUnavailable, err)
+		}
+		return data, err
 	}
 	if fileExists(defaultManifest) {
 		i.note("manifest: ./%s", defaultManifest)
@@ -177,6 +187,7 @@ func (i *invocation) printResult(r *verify.Result) error {
 	if err := i.print(i.str("output-file"), data); err != nil {
 		return err
 	}
+	i.hint(r)
 	switch r.Outcome {
 	case seal.Fail:
 		return &exitError{code: ExitFails}
@@ -184,4 +195,26 @@ func (i *invocation) printResult(r *verify.Result) error {
 		return &exitError{code: ExitUndecided}
 	}
 	return nil
+}
+
+// hint names the command that helps with the commonest failures.
+func (i *invocation) hint(r *verify.Result) {
+	for _, e := range r.Errors {
+		switch e.Code {
+		case seal.CodeSignatureKeyNotFound:
+			i.talk("hint: --key FILE or --jwks FILE|URL names the publisher's key")
+			return
+		case seal.CodeDescriptionChanged, seal.CodeSchemaChanged, seal.CodeAnnotationsChanged, seal.CodeInterfaceMismatch:
+			i.talk("hint: mcp-integrity extract --output new.interface.json -- SERVER, then mcp-integrity diff %s new.interface.json, shows which words moved", i.manifestName())
+			return
+		}
+	}
+}
+
+// manifestName is the manifest as a person would name it.
+func (i *invocation) manifestName() string {
+	if len(i.args) == 1 && !isURL(i.args[0]) {
+		return shellquote.Join(i.args[0])
+	}
+	return defaultManifest
 }

@@ -74,17 +74,44 @@ func (s *Snapshot) Marshal() ([]byte, error) {
 	return b.Bytes(), nil
 }
 
+// checkKind tells a file that is strict JSON and something else.
+func checkKind(data []byte) error {
+	if err := strictjson.Check(data); err != nil {
+		return fmt.Errorf("snapshot: %w", err)
+	}
+	if k := jsontext.Value(data).Kind(); k != '{' {
+		return fmt.Errorf("snapshot: it is %s, want the object that extract writes", kindName(k))
+	}
+	var other struct {
+		PayloadType jsontext.Value `json:"payloadType"`
+		Version     jsontext.Value `json:"snapshot_version"`
+	}
+	if err := strictjson.DecodeOpen(data, &other); err != nil {
+		return fmt.Errorf("snapshot: %w", err)
+	}
+	switch {
+	case other.PayloadType != nil:
+		return fmt.Errorf("snapshot: it is a sealed manifest, want the interface snapshot beside it")
+	case other.Version == nil:
+		return fmt.Errorf("snapshot: it has no snapshot_version, want the object that extract writes")
+	}
+	return nil
+}
+
 // ParseSnapshot reads a snapshot file: strict JSON, no member that is not
 // named above, and tools as [ParseTools] wants them.
 func ParseSnapshot(data []byte) (*Snapshot, error) {
 	if len(data) > MaxSnapshotSize {
 		return nil, fmt.Errorf("snapshot of %d bytes, want at most %d", len(data), MaxSnapshotSize)
 	}
+	if err := checkKind(data); err != nil {
+		return nil, err
+	}
 	var wire struct {
 		snapshotHead
 		Tools []jsontext.Value `json:"tools"`
 	}
-	if err := strictjson.Unmarshal(data, &wire); err != nil {
+	if err := strictjson.Decode(data, &wire); err != nil {
 		return nil, fmt.Errorf("snapshot: %w", err)
 	}
 	if wire.Version != SnapshotVersion {

@@ -154,6 +154,17 @@ func shorten(err error) error {
 	if err == nil {
 		return nil
 	}
+	var semantic *json.SemanticError
+	if errors.As(err, &semantic) && semantic.JSONPointer != "" {
+		what := "does not fit there"
+		switch {
+		case errors.Is(err, json.ErrUnknownName):
+			what = "is a member that is not known there"
+		case semantic.Err != nil:
+			what = semantic.Err.Error()
+		}
+		err = fmt.Errorf("%.200s: %.200s", semantic.JSONPointer, what)
+	}
 	msg := err.Error()
 	if len(msg) <= maxMessage {
 		return fmt.Errorf("not strict JSON: %w", err)
