@@ -12,7 +12,8 @@
 //     extensions, an environment that is built and never inherited, an empty home.
 //   - It is gone when List returns, with all that it started, and so are its home
 //     and its temporary directory. On Linux that holds for daemons as well (see
-//     [MaybeSupervise]); elsewhere a [Options.Notice] says what was not to be had.
+//     [MaybeSupervise]), and a server that cannot be ended fails the listing;
+//     elsewhere an [Options.Notice] says what was not to be had.
 //   - Time, bytes, messages, pages, tools and nesting are bounded, before anything
 //     is kept in memory (limits.go).
 //
@@ -20,9 +21,9 @@
 //
 // The handshake comes first: initialize offering 2025-11-25, any answer among
 // 2024-11-05, 2025-03-26, 2025-06-18 and 2025-11-25, notifications/initialized,
-// then tools/list page by page. All of 35 real servers speak it, and nothing but
-// its own clock bounds how long a server may sit on a method that it does not
-// know, so asking for server/discover first would hang on some of them.
+// then tools/list page by page. All of 35 real servers speak it, 9 the other one.
+// A server that never answers what it does not know would hang a client that
+// asked for server/discover first.
 //
 // Where initialize is answered by a JSON-RPC error the stateless lifecycle of
 // 2026-07-28 follows: server/discover, then tools/list, each request carrying

@@ -15,15 +15,15 @@ import (
 )
 
 // listURL lists the server at t.URL. Each attempt is a session of its own.
-func listURL(ctx context.Context, t Target, o Options) (*Listing, error) {
-	l, err := listOverHTTP(ctx, t, o, streamable, handshake)
+func listURL(ctx context.Context, t Target) (*Listing, error) {
+	l, err := listOverHTTP(ctx, t, streamable, handshake)
 	switch {
 	case refusesHandshake(err):
 		var second error
-		l, second = listOverHTTP(ctx, t, o, streamable, stateless)
+		l, second = listOverHTTP(ctx, t, streamable, stateless)
 		return l, afterRefusal(err, second)
 	case refusesPost(err):
-		l, second := listOverHTTP(ctx, t, o, olderSSE, handshake)
+		l, second := listOverHTTP(ctx, t, olderSSE, handshake)
 		if e, ok := errors.AsType[*Error](second); ok && e.Stage == StageStart && e.Kind == ErrUnavailable {
 			return nil, err // it does not know the older transport either
 		}
@@ -65,7 +65,7 @@ func refusesPost(err error) bool {
 }
 
 // listOverHTTP is one session with the server at t.URL.
-func listOverHTTP(ctx context.Context, t Target, o Options, dial dialer, lc lifecycle) (*Listing, error) {
+func listOverHTTP(ctx context.Context, t Target, dial dialer, lc lifecycle) (*Listing, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	base := &http.Transport{

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -12,6 +13,8 @@ import (
 	"sync"
 	"time"
 )
+
+var errNoDirectory = errors.New("not a directory")
 
 // A tree is a started server with everything that it starts.
 type tree interface {
@@ -52,7 +55,7 @@ type process struct {
 }
 
 // listCommand runs the server of t once, in a home of its own, and lists it.
-func listCommand(ctx context.Context, t Target, o Options, lc lifecycle) (l *Listing, err error) {
+func listCommand(ctx context.Context, t Target, o Options, lc lifecycle) (*Listing, error) {
 	h, err := newHome()
 	defer func() {
 		if err := h.remove(); err != nil {
@@ -73,7 +76,11 @@ func listCommand(ctx context.Context, t Target, o Options, lc lifecycle) (l *Lis
 		stage, err = StageShutdown, p.linger(ctx, s)
 	}
 	state, stopErr := p.stop(err)
-	if stopErr != nil {
+	switch {
+	case stopErr != nil && err == nil:
+		// What still runs could reach whatever this program does next.
+		stage, err = StageShutdown, refused{stopErr}
+	case stopErr != nil:
 		o.notice("%v", stopErr)
 	}
 	if err != nil {
@@ -85,6 +92,9 @@ func listCommand(ctx context.Context, t Target, o Options, lc lifecycle) (l *Lis
 
 // start starts the server of t with the environment env.
 func start(t Target, env []string, o Options) (*process, error) {
+	if info, err := os.Stat(t.Dir); t.Dir != "" && (err != nil || !info.IsDir()) {
+		return nil, fmt.Errorf("working directory %.200q: %w", t.Dir, cmp.Or(err, errNoDirectory))
+	}
 	path, err := lookPath(t.Command[0], t.Dir)
 	if err != nil {
 		return nil, err

@@ -92,7 +92,7 @@ func TestListSDKServers(t *testing.T) {
 			s := httptest.NewServer(r)
 			defer s.Close()
 			list := func() (*Listing, error) {
-				return listOverHTTP(t.Context(), Target{URL: s.URL}, Options{}, dial, lc)
+				return listOverHTTP(t.Context(), Target{URL: s.URL}, dial, lc)
 			}
 			if dial == nil {
 				list = func() (*Listing, error) { return List(t.Context(), Target{URL: s.URL}, Options{}) }

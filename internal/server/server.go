@@ -143,7 +143,7 @@ func List(ctx context.Context, t Target, o Options) (*Listing, error) {
 		fmt.Errorf("no answer within %s: %w", o.Timeout, context.DeadlineExceeded))
 	defer cancel()
 	if t.URL != "" {
-		return listURL(ctx, t, o)
+		return listURL(ctx, t)
 	}
 	l, err := listCommand(ctx, t, o, handshake)
 	if !refusesHandshake(err) {

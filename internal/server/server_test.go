@@ -327,7 +327,8 @@ func TestListCannotStart(t *testing.T) {
 		{Target{Command: []string{"no-such-program-anywhere"}}, "executable file not found"},
 		{Target{Command: []string{"./missing"}}, "no such file"},
 		{Target{Command: []string{text}}, "exec format error"},
-		{Target{Command: hostileTarget(t, "good").Command, Dir: filepath.Join(dir, "missing")}, "no such file"},
+		{Target{Command: hostileTarget(t, "good").Command, Dir: filepath.Join(dir, "missing")}, "working directory"},
+		{Target{Command: hostileTarget(t, "good").Command, Dir: text}, "not a directory"},
 	} {
 		t.Run(tt.want, func(t *testing.T) {
 			checkLeaks(t)
