@@ -128,6 +128,10 @@ var fingerprintEntries = []entry{
 		}
 		return v.wantDigests(m.Tools[0].Interface, nil)
 	}},
+	{"init --interface", nil, func(d *desk, v vector) error {
+		return v.judge(d.command("init", "--interface", d.file("snapshot.json", snapshotAround(v.bytes())),
+			"--config", filepath.Join(d.TempDir(), "mcp-integrity.yaml")).refusal(cli.ExitFails))
+	}},
 	{"Verifier", nil, func(d *desk, v vector) error {
 		data, err := d.sealedInterface(v)
 		if err != nil {
