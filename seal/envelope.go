@@ -3,6 +3,7 @@ package seal
 import (
 	"fmt"
 
+	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/opencontainers/go-digest"
 
@@ -82,7 +83,11 @@ func ParseEnvelope(data []byte) (*Envelope, error) {
 	if err := strictjson.Check(data); err != nil {
 		return nil, failf(CodeManifestParse, "envelope: %w", err)
 	}
-	if err := validate(envelopeSchema(), data); err != nil {
+	outline, err := outlineOf(data)
+	if err != nil {
+		return nil, failf(CodeManifestParse, "envelope: %w", err)
+	}
+	if err := validate(envelopeSchema(), outline); err != nil {
 		return nil, failf(CodeManifestParse, "envelope: %w", err)
 	}
 	var wire wireEnvelope
@@ -105,6 +110,70 @@ func ParseEnvelope(data []byte) (*Envelope, error) {
 		e.Signatures = append(e.Signatures, s)
 	}
 	return e, nil
+}
+
+// outlineOf is the envelope with everything that is long left out: the texts in
+// payload and details, of which the schema says nothing, and what is too long to
+// be right. A validator would build it all up in memory, for a stranger whom
+// nobody has verified.
+func outlineOf(data []byte) ([]byte, error) {
+	top := map[string]jsontext.Value{}
+	if err := strictjson.DecodeOpen(data, &top); err != nil {
+		return nil, err
+	}
+	if v := top["payload"]; v.Kind() == '"' && len(v) > len(`""`) {
+		top["payload"] = jsontext.Value(`"x"`)
+	}
+	if v := top["signatures"]; v.Kind() == '[' {
+		var signatures []jsontext.Value
+		if err := strictjson.DecodeOpen(v, &signatures); err != nil {
+			return nil, err
+		}
+		if len(signatures) > MaxSignatures {
+			return nil, fmt.Errorf("%d signatures, want at most %d", len(signatures), MaxSignatures)
+		}
+		for i, sig := range signatures {
+			outlined, err := outlineOfSignature(sig)
+			if err != nil {
+				return nil, fmt.Errorf("signatures[%d]: %w", i, err)
+			}
+			signatures[i] = outlined
+		}
+		short, err := json.Marshal(signatures)
+		if err != nil {
+			return nil, err
+		}
+		top["signatures"] = short
+	}
+	return shortMembers(top)
+}
+
+func outlineOfSignature(sig jsontext.Value) (jsontext.Value, error) {
+	if sig.Kind() != '{' {
+		return jsontext.Value("null"), nil // the schema says what it should be
+	}
+	members := map[string]jsontext.Value{}
+	if err := strictjson.DecodeOpen(sig, &members); err != nil {
+		return nil, err
+	}
+	if v := members["details"]; v.Kind() == '{' {
+		if len(v) > maxDetails {
+			return nil, fmt.Errorf("details of %d bytes, want at most %d", len(v), maxDetails)
+		}
+		members["details"] = jsontext.Value(`{}`)
+	}
+	return shortMembers(members)
+}
+
+// shortMembers writes an object, with null for what is longer than any label.
+func shortMembers(members map[string]jsontext.Value) (jsontext.Value, error) {
+	const most = 1 << 16
+	for name, v := range members {
+		if len(v) > most && name != "signatures" {
+			members[name] = jsontext.Value("null")
+		}
+	}
+	return json.Marshal(members)
 }
 
 // Marshal returns the envelope as indented JSON with a line end. What it

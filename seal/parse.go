@@ -15,10 +15,14 @@ import (
 	"github.com/mcp-integrity/seal-action/seal/strictjson"
 )
 
-// Bounds on what is read. A manifest of 5,000 tools has about 6 MB.
+// Bounds on what is read.
 const (
-	// MaxEnvelopeSize is the greatest envelope in bytes that is read.
-	MaxEnvelopeSize = 64 << 20
+	// MaxEnvelopeSize is the greatest envelope in bytes that is read. A manifest
+	// of 5,000 tools has about 6 MB, and a third more in base64.
+	MaxEnvelopeSize = 16 << 20
+	// maxDetails bounds the details of one signature: a statement has 1 kB, a
+	// Sigstore bundle 20 kB, a scanner's findings may have more.
+	maxDetails = 1 << 20
 	// MaxSignatures is the greatest number of signatures in one envelope: each
 	// costs a verification, and nobody has a hundred reviewers.
 	MaxSignatures = 100

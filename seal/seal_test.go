@@ -200,6 +200,12 @@ func TestEnvelopeRefuses(t *testing.T) {
 		"unknown role":       strings.Replace(data, `"role": "publisher"`, `"role": "owner"`, 1),
 		"no signatures":      `{"payloadType":"application/vnd.mcp-integrity.manifest+json","payload":"e30","signatures":[]}`,
 		"text behind":        data + "{}",
+		"details a list":     strings.Replace(data, `"details": {`, `"details": [], "x": {`, 1),
+		"details null":       detailsOf(data, "null"),
+		"details too long":   detailsOf(data, `{"a":"`+strings.Repeat("x", 1<<20)+`"}`),
+		"many small values":  detailsOf(data, `{"a":[`+strings.Repeat("[],", 400_000)+`[]]}`),
+		"a long keyid":       strings.Replace(data, `"role"`, `"role":[`+strings.Repeat("[],", 40_000)+`[]],"x"`, 1),
+		"a signature null":   strings.Replace(data, `"signatures": [`, `"signatures": [null,`, 1),
 	} {
 		if bad == data {
 			t.Fatalf("%s: nothing was changed", name)
@@ -208,6 +214,13 @@ func TestEnvelopeRefuses(t *testing.T) {
 			t.Errorf("%s: got %v, want MANIFEST_PARSE_ERROR", name, err)
 		}
 	}
+}
+
+// detailsOf is the envelope with other details.
+func detailsOf(data, details string) string {
+	from := strings.Index(data, `"details": `) + len(`"details": `)
+	to := strings.LastIndex(data, `"keyid": "k"`)
+	return data[:from] + details + ",\n" + data[to:]
 }
 
 // TestModifiedSignature is MIS §27.2, third item.

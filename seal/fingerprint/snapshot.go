@@ -12,9 +12,10 @@ import (
 // SnapshotVersion is the only snapshot_version that is written and read.
 const SnapshotVersion = "1.0"
 
-// MaxSnapshotSize bounds a snapshot that is read, in bytes. The largest answer
-// of 35 real servers has 140,582.
-const MaxSnapshotSize = 128 << 20
+// MaxSnapshotSize bounds a snapshot that is read, in bytes: what a server may
+// send in one session, and a little. The largest answer of 35 real servers has
+// 140,582.
+const MaxSnapshotSize = 72 << 20
 
 // Snapshot is what a server served, and under which conditions (decision 18):
 //

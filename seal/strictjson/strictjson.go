@@ -10,10 +10,10 @@
 // The canonical form is RFC 8785 (JCS); it is made to be hashed, never to be
 // compared with a signature.
 //
-// The library is go-json-experiment's jsontext, by the authors of Go's own
-// encoding/json: it refuses all of the above but large numbers, which this
-// package refuses itself. The tests hold it against a second library, gowebpki's
-// jcs, on RFC 8785's own data and by fuzzing: both accept the same texts and
+// The libraries are go-json-experiment's jsontext, by the authors of Go's own
+// encoding/json, which refuses all of the above but large numbers, and
+// gowebpki's jcs for texts that nest deeply. The tests hold the two against each
+// other, on RFC 8785's own data and by fuzzing: both accept the same texts and
 // write the same bytes.
 package strictjson
 
@@ -24,14 +24,21 @@ import (
 	"io"
 	"math"
 	"strconv"
+	"strings"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
+	"github.com/gowebpki/jcs"
 )
 
-// MaxDepth bounds nested arrays and objects. The deepest schema seen in 35
-// real servers has 24 levels; the readers of MCP SDKs stop at 1,000.
+// MaxDepth bounds nested arrays and objects: the readers of MCP SDKs stop at
+// 1,000 levels, and so do we.
 const MaxDepth = 1000
+
+// flatDepth is the depth up to which jsontext makes the canonical form. It sorts
+// a member again for every object around it, which costs a text of 1,000 levels
+// a thousand passes; jcs takes one, and is slower on ordinary texts.
+const flatDepth = 32
 
 // ErrDepth says that a text nests deeper than [MaxDepth].
 var ErrDepth = fmt.Errorf("nested deeper than %d levels", MaxDepth)
@@ -39,8 +46,16 @@ var ErrDepth = fmt.Errorf("nested deeper than %d levels", MaxDepth)
 // Canonical returns the RFC 8785 form of the one JSON value in data, or an
 // error that says what is wrong and at which JSON pointer or byte.
 func Canonical(data []byte) ([]byte, error) {
-	if err := checkDepth(data); err != nil {
+	depth, err := depthOf(data)
+	if err != nil {
 		return nil, err
+	}
+	if depth > flatDepth {
+		if err := walk(data); err != nil {
+			return nil, err
+		}
+		out, err := jcs.Transform(data)
+		return out, shorten(err)
 	}
 	out := jsontext.Value(bytes.Clone(data))
 	if err := out.Canonicalize(); err != nil {
@@ -49,7 +64,7 @@ func Canonical(data []byte) ([]byte, error) {
 	// jsontext writes a number that is too large as the largest double. Only
 	// where that one stands can there have been such a number.
 	if bytes.Contains(out, largest) {
-		if err := checkRange(data); err != nil {
+		if err := walk(data); err != nil {
 			return nil, err
 		}
 	}
@@ -58,31 +73,59 @@ func Canonical(data []byte) ([]byte, error) {
 
 var largest = strconv.AppendFloat(nil, math.MaxFloat64, 'e', -1, 64)
 
-// checkRange refuses numbers outside binary64: 1e400 and 1e999 would share one
-// digest.
-func checkRange(data []byte) error {
+// Check returns nil when data is one JSON value by the rules above. It takes
+// one pass, whatever the text.
+func Check(data []byte) error {
+	if _, err := depthOf(data); err != nil {
+		return err
+	}
+	return walk(data)
+}
+
+// walk reads every token: jsontext refuses what is no strict JSON, and numbers
+// outside binary64 are refused here. 1e400 and 1e999 would share one digest.
+func walk(data []byte) error {
 	d := jsontext.NewDecoder(bytes.NewReader(data))
-	for {
-		token, err := d.ReadToken()
+	if _, err := next(d); err != nil {
 		if err == io.EOF {
+			err = io.ErrUnexpectedEOF
+		}
+		return shorten(err)
+	}
+	for {
+		done := d.StackDepth() == 0
+		switch kind, err := next(d); {
+		case err == io.EOF && done:
 			return nil
-		}
-		if err != nil {
+		case err != nil:
 			return shorten(err)
-		}
-		if token.Kind() != '0' {
-			continue
-		}
-		if _, err := strconv.ParseFloat(token.String(), 64); err != nil {
-			return fmt.Errorf("not strict JSON: the number %.40q at %.100q is outside IEEE 754 binary64", token.String(), d.StackPointer())
+		case done:
+			return fmt.Errorf("not strict JSON: %s behind the value", kind)
 		}
 	}
 }
 
-// Check returns nil when data is one JSON value by the rules above.
-func Check(data []byte) error {
-	_, err := Canonical(data)
-	return err
+func next(d *jsontext.Decoder) (jsontext.Kind, error) {
+	token, err := d.ReadToken()
+	if err != nil {
+		return 0, err
+	}
+	if token.Kind() == '0' {
+		if text := token.String(); !inRange(text) {
+			return 0, fmt.Errorf("the number %.40q at %.100q is outside IEEE 754 binary64", text, d.StackPointer())
+		}
+	}
+	return token.Kind(), nil
+}
+
+// inRange says whether a number fits a double. Up to 300 digits without an
+// exponent always do.
+func inRange(number string) bool {
+	if len(number) <= 300 && !strings.ContainsAny(number, "eE") {
+		return true
+	}
+	_, err := strconv.ParseFloat(number, 64)
+	return err == nil
 }
 
 // Unmarshal checks data and decodes it into v. Members that v does not know
@@ -124,9 +167,9 @@ func Marshal(v any) ([]byte, error) {
 	return Canonical(data)
 }
 
-// checkDepth runs before any parser: it needs no memory, so a text of a
-// hundred thousand brackets costs one pass over its bytes.
-func checkDepth(data []byte) error {
+// depthOf runs before any parser: it needs no memory, so a text of a hundred
+// thousand brackets costs one pass over its bytes.
+func depthOf(data []byte) (deepest int, err error) {
 	depth, inString := 0, false
 	for i := 0; i < len(data); i++ {
 		switch c := data[i]; {
@@ -137,13 +180,14 @@ func checkDepth(data []byte) error {
 		case inString:
 		case c == '{' || c == '[':
 			if depth++; depth > MaxDepth {
-				return ErrDepth
+				return depth, ErrDepth
 			}
+			deepest = max(deepest, depth)
 		case c == '}' || c == ']':
 			depth--
 		}
 	}
-	return nil
+	return deepest, nil
 }
 
 // maxMessage keeps a stranger's text from filling our error: the

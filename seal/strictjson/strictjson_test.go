@@ -40,6 +40,9 @@ func TestCanonicalRefuses(t *testing.T) {
 		"a hundred thousand levels":  strings.Repeat(`{"a":`, 100_000),
 		"depth behind a quoted ends": `"\\"` + strings.Repeat("[", strictjson.MaxDepth+1),
 	} {
+		if err := strictjson.Check([]byte(data)); err == nil {
+			t.Errorf("%s: passed Check", name)
+		}
 		if out, err := strictjson.Canonical([]byte(data)); err == nil {
 			t.Errorf("%s: accepted as %.60q", name, out)
 		} else if len(err.Error()) > 400 {
@@ -61,6 +64,31 @@ func TestCanonicalForm(t *testing.T) {
 		out, err := strictjson.Canonical([]byte(in))
 		if err != nil || string(out) != want {
 			t.Errorf("%.60q: got %.60q, %v; want %.60q", in, out, err, want)
+		}
+	}
+}
+
+// TestDeepAndUnsorted: a text that nests to the limit, with members out of order
+// at every level, has the form that any other has (what it costs:
+// BenchmarkCanonicalDeep).
+func TestDeepAndUnsorted(t *testing.T) {
+	var deep strings.Builder
+	for range strictjson.MaxDepth - 1 {
+		deep.WriteString(`{"z":0,"a":`)
+	}
+	deep.WriteString(`"` + strings.Repeat("x", 1<<20) + `"` + strings.Repeat("}", strictjson.MaxDepth-1))
+	out, err := strictjson.Canonical([]byte(deep.String()))
+	if err != nil || !strings.HasPrefix(string(out), `{"a":{"a":`) {
+		t.Fatalf("got %.40q, %v", out, err)
+	}
+}
+
+func BenchmarkCanonicalDeep(b *testing.B) {
+	text := []byte(strings.Repeat(`{"z":0,"a":`, 900) + `"` + strings.Repeat("x", 1<<20) + `"` + strings.Repeat("}", 900))
+	b.SetBytes(int64(len(text)))
+	for b.Loop() {
+		if _, err := strictjson.Canonical(text); err != nil {
+			b.Fatal(err)
 		}
 	}
 }
@@ -97,6 +125,9 @@ func FuzzCanonical(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) {
 		out, err := strictjson.Canonical(data)
 		second, errSecond := jcs.Transform(data)
+		if check := strictjson.Check(data); (check == nil) != (err == nil) {
+			t.Fatalf("%q: Check says %v, Canonical %v", data, check, err)
+		}
 		if errors.Is(err, strictjson.ErrDepth) {
 			return // a bound of our own
 		}
