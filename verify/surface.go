@@ -151,7 +151,7 @@ func (r *run) artifacts(ctx context.Context) {
 }
 
 func (r *run) matchArtifacts(sealed []seal.Artifact, have []ObservedArtifact) {
-	observed := map[digest.Digest]bool{}
+	observed, strangers := map[digest.Digest]bool{}, false
 	for _, h := range have {
 		matches := false
 		for _, d := range h.Digests {
@@ -161,6 +161,7 @@ func (r *run) matchArtifacts(sealed []seal.Artifact, have []ObservedArtifact) {
 			}
 		}
 		if !matches {
+			strangers = true
 			got := digest.Digest("")
 			if len(h.Digests) > 0 {
 				got = h.Digests[0]
@@ -176,11 +177,12 @@ func (r *run) matchArtifacts(sealed []seal.Artifact, have []ObservedArtifact) {
 		if c.sealed == nil || c.sealed.Artifact == nil {
 			continue
 		}
-		if observed[c.sealed.Artifact.Digest] {
+		switch {
+		case observed[c.sealed.Artifact.Digest]:
 			c.artifact = seal.Holds
-		} else {
+		case strangers:
 			c.artifact = seal.Broken
-		}
+		} // else it is one that the caller did not hand over: not checked
 	}
 }
 

@@ -229,6 +229,13 @@ func (t *treeReader) readDir(dir string) ([]string, error) {
 // leftOutFiles are what sealing writes, at the root of the tree it seals.
 var leftOutFiles = []string{manifestName, "mcp-integrity.interface.json", "mcp-integrity.provenance.sigstore.json"}
 
+// LeftOut says whether a path below a directory, with slashes, is left out of
+// its tree digest: nothing vouches for what lies there.
+func LeftOut(path string) bool {
+	first, _, below := strings.Cut(path, "/")
+	return first == ".git" || !below && slices.Contains(leftOutFiles, first)
+}
+
 // leftOut says what of a tree's root does not count.
 func leftOut(d fs.DirEntry) bool {
 	if d.Name() == ".git" {

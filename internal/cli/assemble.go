@@ -11,6 +11,7 @@ import (
 	"github.com/mcp-integrity/seal-action/internal/platform"
 	"github.com/mcp-integrity/seal-action/seal"
 	"github.com/mcp-integrity/seal-action/seal/fingerprint"
+	"github.com/mcp-integrity/seal-action/seal/strictjson"
 )
 
 // assemble makes the manifest from what was observed and what is declared.
@@ -208,10 +209,8 @@ func (r *sealRun) lint() {
 		for _, l := range fingerprint.Lint(t) {
 			said.add(l, t.Name)
 		}
-		for _, f := range escape.Findings(t.Description) {
-			if f.Class.Hides() {
-				said.add("the description has characters that nobody sees: "+f.String(), t.Name)
-			}
+		for _, f := range hiddenIn(t) {
+			said.add("there are characters that nobody sees: "+f, t.Name)
 		}
 		for _, c := range declare.Contradictions(t, r.declared.Declaration(t.Name)) {
 			said.add(fmt.Sprintf("%s:%d: %s: %s %s", r.str("config"), c.Line, c.Severity, c.Member, c.Message), t.Name)
@@ -227,6 +226,23 @@ func (r *sealRun) lint() {
 		}
 		r.warn("%s:%d: the server lists no tool %q%s", r.str("config"), u.Line, u.Name, guess)
 	}
+}
+
+// hiddenIn names the invisible characters in all that a tool says: its name,
+// its description, its schemas, and what no fingerprint covers.
+func hiddenIn(t fingerprint.Tool) []string {
+	// The canonical form has characters where the server may have sent escapes.
+	text, err := strictjson.Canonical(t.Raw)
+	if err != nil {
+		return nil // it was parsed already
+	}
+	var found []string
+	for _, f := range escape.Findings(string(text)) {
+		if f.Class.Hides() {
+			found = append(found, f.What())
+		}
+	}
+	return found
 }
 
 // grouped collects what is said of several tools.

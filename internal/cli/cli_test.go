@@ -5,6 +5,8 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -134,5 +136,88 @@ func TestInterrupted(t *testing.T) {
 	code := newTestCommand(&stdout, &stderr).Main(ctx, []string{"extract", "--", os.Args[0]})
 	if code != ExitUndecided || stdout.Len() > 0 {
 		t.Errorf("exit code %d and %q on standard output, want %d and nothing", code, stdout.String(), ExitUndecided)
+	}
+}
+
+// TestOurLines: no line of a message but the first stands at the margin, and no
+// line holds a command of a CI runner.
+func TestOurLines(t *testing.T) {
+	got := ourLines("a\nmcp-integrity: all holds\n::error::x\r\n ##[error]y")
+	want := "a\n  | mcp-integrity: all holds\n  | ::error::x⟨U+000D⟩\n  |  ## [error]y"
+	if got != want {
+		t.Errorf("got\n%q, want\n%q", got, want)
+	}
+}
+
+// TestProgramWords: only the program, or the first file of an interpreter, says
+// what runs.
+func TestProgramWords(t *testing.T) {
+	for line, want := range map[string]string{
+		"./server artifact":                    "./server",
+		"node dist/index.js artifact":          "node dist/index.js",
+		"node --no-warnings dist/i.js x":       "node dist/i.js",
+		"/usr/bin/python3.11 -u s.py artifact": "/usr/bin/python3.11 s.py",
+		"java -jar s.jar":                      "java s.jar",
+		"deno run --allow-net s.ts":            "deno s.ts",
+		"node":                                 "node",
+		"env node artifact":                    "env",
+	} {
+		if got := strings.Join(programWords(strings.Fields(line)), " "); got != want {
+			t.Errorf("%s: got %q, want %q", line, got, want)
+		}
+	}
+}
+
+func TestRedirects(t *testing.T) {
+	for _, tt := range []struct {
+		from, to string
+		ok       bool
+	}{
+		{"https://a.example/x", "https://b.example/y", true},
+		{"https://a.example/x", "http://a.example/x", false},
+		{"https://a.example/x", "http://127.0.0.1:1/x", false},
+		{"https://a.example/x", "https://localhost/x", false},
+		{"http://127.0.0.1:1/x", "http://127.0.0.1:2/y", true},
+		{"http://127.0.0.1:1/x", "https://a.example/y", false},
+		{"https://localhost/x", "http://127.0.0.1:1/x", false},
+	} {
+		from, to := mustRequest(t, tt.from), mustRequest(t, tt.to)
+		if err := checkRedirect(to, []*http.Request{from}); (err == nil) != tt.ok {
+			t.Errorf("%s to %s: got %v, want followed %v", tt.from, tt.to, err, tt.ok)
+		}
+	}
+}
+
+func mustRequest(t *testing.T, url string) *http.Request {
+	t.Helper()
+	r, err := http.NewRequest(http.MethodGet, url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// TestFetchKeepsSecrets: what stands in a URL beside host and path is nowhere
+// in an error or a result.
+func TestFetchKeepsSecrets(t *testing.T) {
+	gone := httptest.NewServer(http.NotFoundHandler())
+	closed := httptest.NewServer(http.NotFoundHandler())
+	closed.Close()
+	defer gone.Close()
+	for _, base := range []string{gone.URL, closed.URL, "http://example.invalid", "https://exa mple"} {
+		secret := strings.Replace(base, "://", "://USER:PASSWORD@", 1) + "/x?token=TOKEN#FRAGMENT"
+		for _, args := range [][]string{
+			{"verify", secret, "--format", "json"},
+			{"verify", "x.json", "--jwks", secret},
+			{"verify", secret, "--offline"},
+		} {
+			var stdout, stderr bytes.Buffer
+			newTestCommand(&stdout, &stderr).Main(t.Context(), args)
+			for _, word := range []string{"USER", "PASSWORD", "TOKEN", "FRAGMENT"} {
+				if strings.Contains(stdout.String()+stderr.String(), word) {
+					t.Errorf("%v: %s is printed:\n%s%s", args, word, stdout.String(), stderr.String())
+				}
+			}
+		}
 	}
 }

@@ -19,6 +19,7 @@ import (
 	"os/user"
 	"runtime/debug"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -126,13 +127,24 @@ func (c *Command) Main(ctx context.Context, args []string) (code int) {
 		exit = &exitError{code: ExitUsage, err: err, hint: c.helpFor(root, args)}
 	}
 	if exit.err != nil {
-		c.talk("error: %s", escape.Block(exit.err.Error()))
+		c.talk("error: %s", ourLines(exit.err.Error()))
 	}
 	if exit.hint != "" {
 		c.talk("hint: %s", exit.hint)
 	}
 	return exit.code
 }
+
+// ourLines escapes a message that may quote a stranger. Only its first line
+// stands at the margin: what a stranger breaks into lines is no line of ours,
+// and no workflow command of a CI runner.
+func ourLines(msg string) string {
+	return strings.ReplaceAll(tame(escape.Block(msg)), "\n", "\n  | ")
+}
+
+// tame breaks the older form of GitHub's workflow commands, which its runner
+// finds anywhere in a line.
+func tame(s string) string { return strings.ReplaceAll(s, "##[", "## [") }
 
 // helpFor is the help that a wrong command line calls for.
 func (c *Command) helpFor(root *cobra.Command, args []string) string {
@@ -158,12 +170,12 @@ func (c *Command) talk(format string, args ...any) {
 
 // warn is talk about something that may be wrong, with every argument escaped.
 func (c *Command) warn(format string, args ...any) {
-	c.talk("warning: %s", escape.Block(fmt.Sprintf(format, args...)))
+	c.talk("warning: %s", ourLines(fmt.Sprintf(format, args...)))
 }
 
 // note is talk about something that a reader may want to know, escaped.
 func (c *Command) note(format string, args ...any) {
-	c.talk("%s", escape.Block(fmt.Sprintf(format, args...)))
+	c.talk("%s", ourLines(fmt.Sprintf(format, args...)))
 }
 
 // version is set by the release build.

@@ -46,7 +46,7 @@ func runDiff(_ context.Context, inv *invocation) error {
 	if err := difftext.Write(&b, changes, difftext.Options{Color: inv.colorful()}); err != nil {
 		return undecidedf("%w", err)
 	}
-	p.Write(b.Bytes())
+	p.WriteString(tame(b.String()))
 	return inv.print(inv.str("output-file"), p.Bytes())
 }
 

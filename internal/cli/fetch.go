@@ -23,39 +23,46 @@ const (
 )
 
 // fetch gets a document that the caller named, of at most limit bytes. What
-// does not answer, or not with 200, wraps [verify.ErrUnavailable].
+// does not answer, or not with 200, wraps [verify.ErrUnavailable]. Errors name
+// the URL without what may be a secret in it.
 func (i *invocation) fetch(ctx context.Context, raw string, limit int64) ([]byte, error) {
-	if i.has("offline") && i.is("offline") {
-		return nil, usagef("--offline: %q would have to be fetched; name a file instead", raw)
-	}
 	u, err := url.Parse(raw)
 	if err != nil || u.Host == "" {
-		return nil, usagef("%.200q is no URL", raw)
+		return nil, usagef("the URL cannot be read, want https://HOST/PATH")
 	}
-	if err := secure(u); err != nil {
-		return nil, err
+	name := publicURL(raw)
+	if i.has("offline") && i.is("offline") {
+		return nil, usagef("--offline: %s would have to be fetched; name a file instead", name)
+	}
+	if !isSecure(u) {
+		return nil, usagef("%s: want https", name)
 	}
 	ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
 	if err != nil {
-		return nil, usagef("%.200q: %w", raw, err)
+		return nil, usagef("%s cannot be fetched", name)
 	}
 	req.Header.Set("Accept", "application/json, */*;q=0.5")
 	resp, err := httpClient().Do(req)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", verify.ErrUnavailable, err)
+		// A url.Error quotes the URL, query and all.
+		var quoted *url.Error
+		if errors.As(err, &quoted) {
+			err = quoted.Err
+		}
+		return nil, fmt.Errorf("%w: GET %s: %w", verify.ErrUnavailable, name, err)
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("%w: GET %s: got HTTP %d, want 200", verify.ErrUnavailable, raw, resp.StatusCode)
+		return nil, fmt.Errorf("%w: GET %s: got HTTP %d, want 200", verify.ErrUnavailable, name, resp.StatusCode)
 	}
 	data, err := io.ReadAll(io.LimitReader(resp.Body, limit+1))
 	if err != nil {
-		return nil, fmt.Errorf("%w: GET %s: %w", verify.ErrUnavailable, raw, err)
+		return nil, fmt.Errorf("%w: GET %s: %w", verify.ErrUnavailable, name, err)
 	}
 	if int64(len(data)) > limit {
-		return nil, failsf("GET %s: more than %d bytes", raw, limit)
+		return nil, failsf("GET %s: more than %d bytes", name, limit)
 	}
 	return data, nil
 }
@@ -64,25 +71,29 @@ func httpClient() *http.Client {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	// What counts are the bytes, and a compressed bomb is none of ours.
 	transport.DisableCompression = true
-	return &http.Client{Transport: transport, CheckRedirect: func(req *http.Request, via []*http.Request) error {
-		if len(via) > maxRedirects {
-			return fmt.Errorf("more than %d redirects", maxRedirects)
-		}
-		return secure(req.URL)
-	}}
+	return &http.Client{Transport: transport, CheckRedirect: checkRedirect}
 }
 
-// secure allows https, and http on this machine only: a key document over
+// checkRedirect follows https to https, and what began on this machine on this
+// machine: a remote host is not to choose what we ask here, or to have it asked
+// in clear.
+func checkRedirect(req *http.Request, via []*http.Request) error {
+	if len(via) > maxRedirects {
+		return fmt.Errorf("more than %d redirects", maxRedirects)
+	}
+	if from := via[0].URL; isLoopback(req.URL) != isLoopback(from) || req.URL.Scheme != from.Scheme && req.URL.Scheme != "https" {
+		return fmt.Errorf("a redirect from %s to %s://%s is not followed", from.Host, req.URL.Scheme, req.URL.Host)
+	}
+	return nil
+}
+
+// isSecure allows https, and http on this machine only: a key document over
 // plain http is anybody's.
-func secure(u *url.URL) error {
-	if u.Scheme == "https" {
-		return nil
-	}
+func isSecure(u *url.URL) bool { return u.Scheme == "https" || u.Scheme == "http" && isLoopback(u) }
+
+func isLoopback(u *url.URL) bool {
 	ip := net.ParseIP(u.Hostname())
-	if u.Scheme == "http" && (u.Hostname() == "localhost" || ip != nil && ip.IsLoopback()) {
-		return nil
-	}
-	return usagef("%.200q: want https", u.Redacted())
+	return u.Hostname() == "localhost" || ip != nil && ip.IsLoopback()
 }
 
 // siteOf is the scheme and host of a URL.

@@ -39,7 +39,8 @@ func renderJSON(v any) ([]byte, error) {
 // meaning is the same.
 func asciiHidden(data []byte) []byte {
 	var b bytes.Buffer
-	for _, r := range string(data) {
+	// A runner of GitHub takes "##[" for a command wherever it stands.
+	for _, r := range strings.ReplaceAll(string(data), "##[", `#\u0023[`) {
 		if r == '\n' || !escape.Hidden(r) {
 			b.WriteRune(r)
 			continue
@@ -57,7 +58,7 @@ type page struct{ bytes.Buffer }
 func (p *page) line(format string, args ...any) {
 	for i, a := range args {
 		if s, ok := a.(string); ok {
-			args[i] = escape.TerminalLimit(s, maxShown)
+			args[i] = tame(escape.TerminalLimit(s, maxShown))
 		}
 	}
 	fmt.Fprintf(p, format+"\n", args...)

@@ -33,6 +33,7 @@ func TestMain(m *testing.M) {
 		},
 		"hostile": func() { os.Exit(hostile.Run(os.Args[1], os.Stdin, os.Stdout, os.Stderr)) },
 		"serve":   serve,
+		"node":    serve, // an interpreter, as far as anybody can see
 	})
 }
 

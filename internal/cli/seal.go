@@ -100,10 +100,11 @@ func (r *sealRun) prepare(ctx context.Context) error {
 // where somebody named it.
 func (i *invocation) declarations() (*declare.File, error) {
 	path := i.str("config")
+	if !i.given("config") && !isRegular(path) {
+		return nil, nil
+	}
 	data, err := readFile(path, declare.MaxSize)
 	switch {
-	case err != nil && !i.given("config") && !fileExists(path):
-		return nil, nil
 	case err != nil:
 		return nil, err
 	}

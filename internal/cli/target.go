@@ -8,11 +8,13 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/kballard/go-shellquote"
 
+	"github.com/mcp-integrity/seal-action/internal/artifact"
 	"github.com/mcp-integrity/seal-action/internal/declare"
 	"github.com/mcp-integrity/seal-action/internal/escape"
 	"github.com/mcp-integrity/seal-action/internal/server"
@@ -182,7 +184,7 @@ func (i *invocation) showStderr(text string) {
 	i.talk("%s:\n%s", heading, indent(escape.Block(text)))
 }
 
-func indent(s string) string { return "  | " + strings.ReplaceAll(s, "\n", "\n  | ") }
+func indent(s string) string { return "  | " + strings.ReplaceAll(tame(s), "\n", "\n  | ") }
 
 // conditions are those of decision 18. Names of variables, never their values.
 func (s *surface) conditions(l *server.Listing) fingerprint.Conditions {
@@ -230,8 +232,9 @@ func (s *surface) Observe(ctx context.Context) (verify.Observation, error) {
 	return o, nil
 }
 
-// ran says that what runs is path, or lies in it: one of the command's words
-// names it (decision 19).
+// ran says that what runs is path, or lies in what was hashed of it (decision
+// 19): the command names it as its program, or as the first word that it gives
+// to an interpreter. Any other word may name what it likes.
 func (s *surface) ran(path string) bool {
 	if s == nil || !s.live() || path == "" {
 		return false
@@ -243,7 +246,7 @@ func (s *surface) ran(path string) bool {
 	if want, err = filepath.Abs(want); err != nil {
 		return false
 	}
-	for _, word := range s.target.Command {
+	for _, word := range programWords(s.target.Command) {
 		for _, at := range []string{word, filepath.Join(s.inv.str("cwd"), word)} {
 			got, err := filepath.EvalSymlinks(at)
 			if err != nil {
@@ -252,12 +255,34 @@ func (s *surface) ran(path string) bool {
 			if got, err = filepath.Abs(got); err != nil {
 				continue
 			}
-			if got == want || strings.HasPrefix(got, want+string(os.PathSeparator)) {
+			inside, below := strings.CutPrefix(got, want+string(os.PathSeparator))
+			if got == want || below && !artifact.LeftOut(filepath.ToSlash(inside)) {
 				return true
 			}
 		}
 	}
 	return false
+}
+
+// interpreters are programs that run the file that is their first word.
+var interpreters = regexp.MustCompile(`^(node|nodejs|deno|bun|python[0-9.]*|pypy[0-9.]*|ruby|perl|php|lua|bash|sh|java|dotnet|tsx)(\.exe)?$`)
+
+// programWords are the words of a command that say which file runs.
+func programWords(argv []string) []string {
+	if len(argv) == 0 {
+		return nil
+	}
+	words := argv[:1]
+	if !interpreters.MatchString(filepath.Base(argv[0])) {
+		return words
+	}
+	for _, w := range argv[1:] {
+		// "deno run", "bun run", "java -jar"
+		if !strings.HasPrefix(w, "-") && w != "run" {
+			return []string{argv[0], w}
+		}
+	}
+	return words
 }
 
 func readSnapshot(path string) (*fingerprint.Snapshot, error) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/kballard/go-shellquote"
@@ -67,7 +68,11 @@ func (i *invocation) verifier(ctx context.Context) (*verify.Verifier, error) {
 	if s != nil {
 		v.Server = s
 	}
-	if refs := i.list("artifact"); len(refs) > 0 {
+	refs := i.list("artifact")
+	if i.is("offline") && slices.ContainsFunc(refs, func(ref string) bool { return strings.HasPrefix(ref, "oci://") }) {
+		return nil, usagef("--offline and --artifact oci://… exclude each other: save the image as an OCI layout and name that")
+	}
+	if len(refs) > 0 {
 		v.Artifacts = artifacts{inv: i, refs: refs, surface: s}
 	}
 	return v, nil
@@ -153,7 +158,7 @@ func (i *invocation) fetchManifest(ctx context.Context) ([]byte, error) {
 		}
 		return data, err
 	}
-	if fileExists(defaultManifest) {
+	if isRegular(defaultManifest) {
 		i.note("manifest: ./%s", defaultManifest)
 		return readFile(defaultManifest, seal.MaxEnvelopeSize)
 	}
@@ -171,6 +176,13 @@ func (i *invocation) fetchManifest(ctx context.Context) ([]byte, error) {
 func fileExists(path string) bool {
 	_, err := os.Stat(path)
 	return err == nil
+}
+
+// isRegular says that a file that nobody named is there and is a file: a pipe
+// or a device would keep us waiting.
+func isRegular(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.Mode().IsRegular()
 }
 
 func isURL(s string) bool {
