@@ -138,6 +138,9 @@ func (i *invocation) extractPart(e *seal.Envelope, part string) ([]byte, error) 
 	if part == "statement" {
 		return statementBytes(s)
 	}
+	if s.Sig == nil {
+		return nil, failsf("the publisher's sig is no base64")
+	}
 	sig, err := i.libraryForm(s.Sig)
 	if err != nil || part == "signature" {
 		return sig, err
