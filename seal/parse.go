@@ -138,8 +138,9 @@ func ParseManifest(payload []byte) (*Manifest, error) {
 	return &m, nil
 }
 
-// checkVersion reads a payload that was found to be canonical. It comes before the schema: a manifest of a later version is not
-// malformed, it is unsupported (MIS §19.2 step 2.4).
+// checkVersion reads a payload that was found to be canonical. It comes before
+// the schema: a manifest of a later version is not malformed, it is unsupported
+// (MIS §19.2 step 2.4).
 func checkVersion(payload []byte) error {
 	var v struct {
 		SealVersion jsontext.Value `json:"seal_version"`

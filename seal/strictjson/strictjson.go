@@ -198,20 +198,34 @@ func shorten(err error) error {
 	if err == nil {
 		return nil
 	}
+	msg := err.Error()
 	var semantic *json.SemanticError
 	if errors.As(err, &semantic) && semantic.JSONPointer != "" {
-		what := "does not fit there"
-		switch {
-		case errors.Is(err, json.ErrUnknownName):
-			what = "is a member that is not known there"
-		case semantic.Err != nil:
-			what = semantic.Err.Error()
-		}
-		err = fmt.Errorf("%.200s: %.200s", semantic.JSONPointer, what)
+		msg = fmt.Sprintf("%s: %s", semantic.JSONPointer, misfit(semantic))
 	}
-	msg := err.Error()
-	if len(msg) <= maxMessage {
-		return fmt.Errorf("not strict JSON: %w", err)
+	if len(msg) > maxMessage {
+		msg = msg[:maxMessage/2] + " … " + msg[len(msg)-maxMessage/2:]
 	}
-	return errors.New("not strict JSON: " + msg[:maxMessage/2] + " … " + msg[len(msg)-maxMessage/2:])
+	return &refusal{"not strict JSON: " + msg, err}
 }
+
+// misfit says in words why a value does not fit, without names of Go.
+func misfit(e *json.SemanticError) string {
+	switch {
+	case errors.Is(e, json.ErrUnknownName):
+		return "a member that is not known there"
+	case e.Err != nil:
+		return e.Err.Error()
+	}
+	return "a value of this kind does not fit there"
+}
+
+// refusal is a library's error in our words; the error itself is behind it.
+type refusal struct {
+	msg string
+	err error
+}
+
+func (r *refusal) Error() string { return r.msg }
+
+func (r *refusal) Unwrap() error { return r.err }
