@@ -6,6 +6,8 @@
 set -eu
 LC_ALL=C
 export LC_ALL
+# The inner script expands its own words.
+# shellcheck disable=SC2016
 {
 	printf 'mcp-integrity tree v1\n'
 	find . -mindepth 1 \( -path ./.git \( -type d -prune -o -type f \) \
