@@ -35,6 +35,9 @@ type guard struct {
 	read atomic.Int64
 	// streams are the event streams that are open.
 	streams counter
+	// older says that the transport is HTTP+SSE, whose stream begins with an
+	// endpoint event.
+	older bool
 
 	mu sync.Mutex
 	// answered are the ids of all answers so far.
@@ -129,6 +132,10 @@ func withAnswer(ctx context.Context) context.Context {
 
 // filter puts the reader that judges before the body of a success.
 func (g *guard) filter(resp *http.Response) (*http.Response, error) {
+	if err := oneReading(resp.Header); err != nil {
+		defer resp.Body.Close()
+		return nil, g.refuse(err)
+	}
 	kind, _, err := mime.ParseMediaType(resp.Header.Get("Content-Type"))
 	post := resp.Request.Method == http.MethodPost
 	switch {
@@ -146,6 +153,24 @@ func (g *guard) filter(resp *http.Response) (*http.Response, error) {
 		return nil, fmt.Errorf("content type %.100q, want text/event-stream", resp.Header.Get("Content-Type"))
 	}
 	return resp, nil
+}
+
+// oneReading refuses a header by which one host reads other text from the same
+// bytes than the next: JSON and event streams are UTF-8, but some decode by the
+// charset, and we asked for no content coding.
+func oneReading(h http.Header) error {
+	if types := h.Values("Content-Type"); len(types) > 1 {
+		return refusef("%d Content-Type headers, want one", len(types))
+	}
+	if coding := strings.Join(h.Values("Content-Encoding"), ", "); coding != "" && !strings.EqualFold(coding, "identity") {
+		return refusef("Content-Encoding %.40q, which we did not ask for", coding)
+	}
+	_, params, err := mime.ParseMediaType(h.Get("Content-Type"))
+	charset := strings.ToLower(params["charset"])
+	if err == nil && charset != "" && charset != "utf-8" && charset != "utf8" {
+		return refusef("charset %.40q, want utf-8", charset)
+	}
+	return nil
 }
 
 // judge checks one message as it came, before the SDK decodes it.

@@ -83,12 +83,13 @@ func listOverHTTP(ctx context.Context, t Target, dial dialer, lc lifecycle) (*Li
 	g := &guard{ctx: ctx, cancel: cancel, base: base, origin: origin, header: t.Header}
 	client := &http.Client{Transport: g, CheckRedirect: g.checkRedirect}
 	transport := dial(t.URL, client)
+	_, inBody := transport.(*mcp.StreamableClientTransport)
+	g.older = !inBody
 	sdk, err := transport.Connect(ctx)
 	if err != nil {
 		return nil, failure(StageStart, g.explain(err))
 	}
 	defer sdk.Close()
-	_, inBody := transport.(*mcp.StreamableClientTransport)
 	s := &session{conn: &httpConn{sdk, g, inBody}}
 	stage, err := converse(ctx, s, lc)
 	if err == nil {

@@ -99,10 +99,6 @@ func TestListHTTP(t *testing.T) {
 			fmt.Fprintf(w, ": hello\r\n\r\nevent: other\ndata: no JSON\n\nretry: 1\ndata: {\"jsonrpc\":\"2.0\",\"id\":%s,\r\ndata: \"result\":{\"tools\":[%s]}}\r\n\r\n",
 				c.ID, strings.Join(hostile.Tools, ","))
 		})},
-		{"last event without blank line", onList(func(w http.ResponseWriter, _ *http.Request, c wireCall) {
-			w.Header().Set("Content-Type", "text/event-stream")
-			fmt.Fprint(w, "data: "+strings.ReplaceAll(all, "%s", string(c.ID)))
-		})},
 		{"paged", onList(func(w http.ResponseWriter, _ *http.Request, c wireCall) {
 			if c.Params.Cursor == nil {
 				answer(w, c, `{"tools":[`+hostile.Tools[0]+`],"nextCursor":"ü"}`)
@@ -243,7 +239,11 @@ func TestListHTTPRefuses(t *testing.T) {
 			w.Header().Set("Content-Type", js)
 			_, _ = z.Write(make([]byte, 1<<20))
 			_ = z.Close()
-		}), ErrRefused, StageList, `"\x1f\x8b`},
+		}), ErrRefused, StageList, `Content-Encoding "gzip", which we did not ask for`},
+		{"another charset", body(js+"; charset=UTF-7", `{}`), ErrRefused, StageList, `charset "utf-7", want utf-8`},
+		{"two content types", onList(func(w http.ResponseWriter, _ *http.Request, _ wireCall) {
+			w.Header()["Content-Type"] = []string{js, sse}
+		}), ErrRefused, StageList, "2 Content-Type headers"},
 
 		{"redirect to another host", onList(func(w http.ResponseWriter, r *http.Request, _ wireCall) {
 			http.Redirect(w, r, elsewhere.URL, http.StatusTemporaryRedirect)

@@ -276,23 +276,3 @@ func TestTail(t *testing.T) {
 		}
 	}
 }
-
-func FuzzEventBody(f *testing.F) {
-	f.Add([]byte("event: message\ndata: {\"jsonrpc\":\"2.0\",\ndata:\"method\":\"m\"}\n\n: x\n\nid: 1\n"))
-	f.Add([]byte("data: x\n\n"))
-	f.Fuzz(func(t *testing.T, data []byte) {
-		g := newTestGuard(t)
-		out, err := io.ReadAll(newEventBody(io.NopCloser(bytes.NewReader(data)), g, false))
-		if !bytes.HasPrefix(data, out) || err == nil && len(out) != len(data) {
-			t.Errorf("%q became %q, %v", data, out, err)
-		}
-		if err == nil {
-			return
-		}
-		checkRefused(t, err, "")
-		// Nothing of what was refused came through.
-		if _, err := io.ReadAll(newEventBody(io.NopCloser(bytes.NewReader(out)), newTestGuard(t), false)); err != nil {
-			t.Errorf("%q came through: %v", out, err)
-		}
-	})
-}
