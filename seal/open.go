@@ -103,9 +103,12 @@ type Rejection struct {
 type Opened struct {
 	Manifest *Manifest
 	// Payload is the bytes that were verified, and that Manifest was read from.
-	Payload      []byte
-	Attestations []Attestation
-	Rejections   []Rejection
+	Payload []byte
+	// UnknownMember is the path of the first member that MIS does not know, or
+	// "". Such a member is the publisher's own; no check reads it.
+	UnknownMember string
+	Attestations  []Attestation
+	Rejections    []Rejection
 }
 
 // OpenOptions are the verifier's choices.
@@ -156,11 +159,11 @@ func (e *Envelope) Open(ctx context.Context, keys Authenticator, o OpenOptions) 
 	if !opened.Has(RolePublisher, TypeManifestSigned) {
 		return nil, &OpenError{Rejections: opened.Rejections, cause: opened.whyNoPublisher()}
 	}
-	m, err := ParseManifest(e.Payload)
+	m, unknown, err := parseManifest(e.Payload)
 	if err != nil {
 		return nil, err
 	}
-	opened.Manifest = m
+	opened.Manifest, opened.UnknownMember = m, unknown
 	return opened, nil
 }
 

@@ -112,30 +112,54 @@ func firstCause(v *jsonschema.ValidationError) string {
 // attestations (decision 2), that name a tool twice, or whose composite
 // digests do not follow from their parts. Whose word it is, it does not say.
 func ParseManifest(payload []byte) (*Manifest, error) {
+	m, _, err := parseManifest(payload)
+	return m, err
+}
+
+// parseManifest also names the first member that MIS does not know, as a dotted
+// path, or "".
+func parseManifest(payload []byte) (*Manifest, string, error) {
 	if len(payload) > MaxEnvelopeSize {
-		return nil, failf(CodeManifestParse, "payload of %d bytes, want at most %d", len(payload), MaxEnvelopeSize)
+		return nil, "", failf(CodeManifestParse, "payload of %d bytes, want at most %d", len(payload), MaxEnvelopeSize)
 	}
 	canonical, err := strictjson.Canonical(payload)
 	if err != nil {
-		return nil, failf(CodeManifestParse, "payload: %w", err)
+		return nil, "", failf(CodeManifestParse, "payload: %w", err)
 	}
 	if !bytes.Equal(canonical, payload) {
-		return nil, failf(CodeManifestParse, "payload: the bytes are not their own RFC 8785 form (first difference at byte %d)", firstDifference(canonical, payload))
+		return nil, "", failf(CodeManifestParse, "payload: the bytes are not their own RFC 8785 form (first difference at byte %d)",
+			firstDifference(canonical, payload))
 	}
 	if err := checkVersion(payload); err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	if err := validate(manifestSchema(), payload); err != nil {
-		return nil, failf(CodeManifestParse, "payload: %w", err)
+		return nil, "", failf(CodeManifestParse, "payload: %w", err)
 	}
 	var m Manifest
-	if err := strictjson.DecodeOpen(payload, &m); err != nil {
-		return nil, failf(CodeManifestParse, "payload: %w", err)
+	unknown := ""
+	err = strictjson.Decode(payload, &m)
+	if errors.Is(err, json.ErrUnknownName) {
+		unknown = memberOf(err)
+		m = Manifest{}
+		err = strictjson.DecodeOpen(payload, &m)
+	}
+	if err != nil {
+		return nil, "", failf(CodeManifestParse, "payload: %w", err)
 	}
 	if err := m.check(); err != nil {
-		return nil, failf(CodeManifestParse, "payload: %w", err)
+		return nil, "", failf(CodeManifestParse, "payload: %w", err)
 	}
-	return &m, nil
+	return &m, unknown, nil
+}
+
+// memberOf is the place that a decoding error names, as a dotted path.
+func memberOf(err error) string {
+	var semantic *json.SemanticError
+	if !errors.As(err, &semantic) {
+		return "?"
+	}
+	return strings.TrimPrefix(strings.ReplaceAll(string(semantic.JSONPointer), "/", "."), ".")
 }
 
 // checkVersion reads a payload that was found to be canonical. It comes before
@@ -184,16 +208,4 @@ func firstDifference(a, b []byte) int {
 		}
 	}
 	return n
-}
-
-// UnknownMember names the first member of payload that MIS does not know, as a
-// dotted path, or "". Such a member is the publisher's own; no check reads it.
-func UnknownMember(payload []byte) string {
-	var m Manifest
-	err := json.Unmarshal(payload, &m, json.RejectUnknownMembers(true))
-	var semantic *json.SemanticError
-	if !errors.As(err, &semantic) {
-		return ""
-	}
-	return strings.TrimPrefix(strings.ReplaceAll(string(semantic.JSONPointer), "/", "."), ".")
 }

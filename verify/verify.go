@@ -207,7 +207,7 @@ func (r *run) open(ctx context.Context, data []byte) bool {
 	m := opened.Manifest
 	r.result.ServerName, r.result.ServerVersion = m.Server.Name, m.Server.Version
 	r.result.SealedLevel = seal.SealedLevel(m, opened.Attestations)
-	if name := seal.UnknownMember(opened.Payload); name != "" {
+	if name := opened.UnknownMember; name != "" {
 		r.advise(seal.CodeUnknownMember, "the manifest has members that MIS does not know, such as %.200q; nothing here reads them", name)
 	}
 	for i := range m.Tools {

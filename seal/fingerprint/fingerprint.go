@@ -58,10 +58,15 @@ type Tool struct {
 // inputSchema that is no object, annotations or an outputSchema that are
 // neither object nor null.
 func ParseTool(raw []byte) (Tool, error) {
-	t := Tool{Raw: raw}
 	if err := strictjson.Check(raw); err != nil {
-		return t, err
+		return Tool{Raw: raw}, err
 	}
+	return parseChecked(raw)
+}
+
+// parseChecked is ParseTool for what [strictjson.Check] has accepted.
+func parseChecked(raw []byte) (Tool, error) {
+	t := Tool{Raw: raw}
 	var wire struct {
 		Name         jsontext.Value `json:"name"`
 		Description  jsontext.Value `json:"description"`
@@ -115,11 +120,13 @@ func ParseTool(raw []byte) (Tool, error) {
 
 // ParseTools is [ParseTool] for a whole list. A name that stands twice is
 // refused: a client could call the one and verify the other.
-func ParseTools(raws [][]byte) ([]Tool, error) {
+func ParseTools(raws [][]byte) ([]Tool, error) { return parseTools(raws, ParseTool) }
+
+func parseTools(raws [][]byte, parse func([]byte) (Tool, error)) ([]Tool, error) {
 	tools := make([]Tool, 0, len(raws))
 	at := make(map[string]int, len(raws))
 	for i, raw := range raws {
-		t, err := ParseTool(raw)
+		t, err := parse(raw)
 		if err != nil {
 			return nil, fmt.Errorf("tools[%d]: %w", i, err)
 		}

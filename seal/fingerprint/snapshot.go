@@ -125,7 +125,7 @@ func ParseSnapshot(data []byte) (*Snapshot, error) {
 	for i, v := range wire.Tools {
 		raws[i] = v
 	}
-	tools, err := ParseTools(raws)
+	tools, err := parseTools(raws, parseChecked)
 	if err != nil {
 		return nil, fmt.Errorf("snapshot: %w", err)
 	}
