@@ -40,8 +40,10 @@ type guard struct {
 	older bool
 
 	mu sync.Mutex
-	// answered are the ids of all answers so far.
+	// answered are the ids of all answers so far; changed counts the
+	// notifications that the tool list has changed.
 	answered map[string]bool
+	changed  int
 }
 
 // A statusError is an HTTP status that is not a success.
@@ -175,6 +177,9 @@ func oneReading(h http.Header) error {
 
 // judge checks one message as it came, before the SDK decodes it.
 func (g *guard) judge(data []byte) error {
+	if g.ctx.Err() != nil { // the time is up: check no more
+		return context.Cause(g.ctx)
+	}
 	messages, err := parseMessages(data)
 	if err != nil {
 		return err
@@ -183,11 +188,14 @@ func (g *guard) judge(data []byte) error {
 	if m.batched {
 		return refusef("a JSON-RPC batch: over HTTP none is read")
 	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if m.changesList() {
+		g.changed++
+	}
 	if m.method != "" || m.id == nil {
 		return nil
 	}
-	g.mu.Lock()
-	defer g.mu.Unlock()
 	if g.answered[string(m.id)] {
 		return refusef("a second answer to request %s: which of the two a host believes depends on the host", m.id)
 	}

@@ -145,6 +145,15 @@ func (c *httpConn) receive(ctx context.Context) (message, error) {
 	return message{}, fmt.Errorf("a message of type %T", m)
 }
 
+func (c *httpConn) changes() int {
+	c.guard.mu.Lock()
+	defer c.guard.mu.Unlock()
+	return c.guard.changed
+}
+
+// settle waits for the ends of all answers' streams: each is read by itself.
+func (c *httpConn) settle(ctx context.Context) { c.guard.settle(ctx) }
+
 func (c *httpConn) agreed(version string) { c.guard.version.Store(&version) }
 
 // rawID spells an id as parseMessage gives it.
@@ -161,14 +170,19 @@ func rawID(id jsonrpc.ID) jsontext.Value {
 	return nil
 }
 
-// linger waits until the streams of all answers have ended, so that a second
-// answer on one is seen whether or not it comes a moment late. "The server SHOULD
-// close the SSE stream" after the response; one that does not is not waited for.
+// linger waits for the streams to end, so that a second answer on one is seen
+// whether or not it comes a moment late.
 func (g *guard) linger(ctx context.Context) error {
+	g.settle(ctx)
+	return context.Cause(ctx)
+}
+
+// settle waits until the streams of all answers have ended. "The server SHOULD
+// close the SSE stream" after the response; one that does not is not waited for.
+func (g *guard) settle(ctx context.Context) {
 	select {
 	case <-g.streams.quiet():
 	case <-time.After(drainGrace):
 	case <-ctx.Done():
 	}
-	return context.Cause(ctx)
 }

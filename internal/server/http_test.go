@@ -106,6 +106,7 @@ func TestListHTTP(t *testing.T) {
 			}
 			events(w, c, `{"jsonrpc":"2.0","id":%s,"result":{"tools":[`+strings.Join(hostile.Tools[1:], ",")+`]}}`)
 		})},
+		{"changed once", changingOnce()},
 		{"chatty acknowledgement", func(w http.ResponseWriter, _ *http.Request, c wireCall) bool {
 			if c.ID != nil {
 				return false
@@ -209,6 +210,13 @@ func TestListHTTPRefuses(t *testing.T) {
 			}
 		}), ErrUnavailable, StageList, "no answer within 2s"},
 
+		{"changing", onList(func(w http.ResponseWriter, _ *http.Request, c wireCall) {
+			if c.Params.Cursor != nil {
+				answer(w, c, `{"tools":[]}`)
+				return
+			}
+			events(w, c, `{"jsonrpc":"2.0","id":%s,"result":{"tools":[],"nextCursor":"a"}}`, listChanged)
+		}), ErrRefused, StageList, "the tool list changed while its pages were read"},
 		{"html", body("text/html", "<h1>Sign in</h1>"), ErrRefused, StageList, `content type "text/html", want application/json or text/event-stream: "<h1>Sign in</h1>"`},
 		{"accepted", onList(func(w http.ResponseWriter, _ *http.Request, _ wireCall) { w.WriteHeader(202) }), ErrRefused, StageList, "HTTP status 202"},
 		{"garbage", body(js, `hello`), ErrRefused, StageList, `"hello" is no JSON-RPC message`},
@@ -285,6 +293,26 @@ func TestListHTTPRefuses(t *testing.T) {
 			s.CloseClientConnections()
 		})
 	}
+}
+
+const listChanged = `{"jsonrpc":"2.0","method":"notifications/tools/list_changed"}`
+
+// changingOnce says, a moment after its first page, that the list is another one.
+func changingOnce() func(w http.ResponseWriter, r *http.Request, c wireCall) bool {
+	var said sync.Once
+	return onList(func(w http.ResponseWriter, _ *http.Request, c wireCall) {
+		early := false
+		said.Do(func() { early = true })
+		switch {
+		case early:
+			events(w, c, `{"jsonrpc":"2.0","id":%s,"result":{"tools":[{"name":"early"}],"nextCursor":"early"}}`)
+			_ = http.NewResponseController(w).Flush()
+			time.Sleep(100 * time.Millisecond) // the next page comes first
+			events(w, c, listChanged)
+		default:
+			answer(w, c, `{"tools":[`+strings.Join(hostile.Tools, ",")+`]}`)
+		}
+	})
 }
 
 // endless writes text over and over.

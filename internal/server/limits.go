@@ -22,6 +22,8 @@ const (
 	// the longest list had 49 tools.
 	maxPages = 1_000
 	maxTools = 10_000
+	// maxListings is how often a paged list is read again that changed meanwhile.
+	maxListings = 3
 	// maxID is the longest request id that is echoed back to a server.
 	maxID = 256
 	// maxOutbox is how many messages wait for a server that does not read.

@@ -26,6 +26,9 @@ type message struct {
 
 func (m message) isRequest() bool      { return m.method != "" && m.id != nil }
 func (m message) isNotification() bool { return m.method != "" && m.id == nil }
+func (m message) changesList() bool {
+	return m.isNotification() && m.method == "notifications/tools/list_changed"
+}
 
 // parseMessages reads what stood on one line, in one body or in one event: a
 // message, or a batch of them. The text must be strict JSON as a whole: what is

@@ -7,35 +7,55 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// drain follows tools/list to its end and keeps each tool's bytes.
+// drain lists the tools and keeps each tool's bytes. The protocol holds no list
+// still while its pages are read: where the server says that it changed meanwhile,
+// the pages may be of two lists, a mixture that no host was meant to see, and all
+// are read again. One page is one list, whatever changes afterwards.
 func drain(ctx context.Context, s *session) error {
+	for range maxListings {
+		before := s.conn.changes()
+		pages, err := s.list(ctx)
+		if err != nil || pages == 1 {
+			return err
+		}
+		s.conn.settle(ctx)
+		if s.conn.changes() == before {
+			return nil
+		}
+	}
+	return refusef("the tool list changed while its pages were read, %d times in a row", maxListings)
+}
+
+// list follows tools/list to its end and says how many pages it has.
+func (s *session) list(ctx context.Context) (pages int, err error) {
+	s.listing.Tools = nil
 	var cursor *string
 	seen := make(map[string]bool)
 	for page := 1; ; page++ {
 		if page > maxPages {
-			return refusef("more than %d pages, the latest cursor is %.100q", maxPages, *cursor)
+			return page, refusef("more than %d pages, the latest cursor is %.100q", maxPages, *cursor)
 		}
 		params, err := s.listParams(cursor)
 		if err != nil {
-			return err
+			return page, err
 		}
 		result, err := s.call(ctx, "tools/list", params)
 		if rpc, ok := errors.AsType[*RPCError](err); ok && rpc.Code == methodNotFound && page == 1 && !s.declaresTools {
-			return nil
+			return page, nil
 		}
 		if err != nil {
-			return err
+			return page, err
 		}
 		p, err := parsePage(result, maxTools-len(s.listing.Tools))
 		if err != nil {
-			return err
+			return page, err
 		}
 		s.listing.Tools = append(s.listing.Tools, p.tools...)
 		if p.next == nil {
-			return nil
+			return page, nil
 		}
 		if seen[*p.next] {
-			return refusef("nextCursor %.100q was given before: the list would never end", *p.next)
+			return page, refusef("nextCursor %.100q was given before: the list would never end", *p.next)
 		}
 		seen[*p.next] = true
 		cursor = p.next

@@ -102,6 +102,7 @@ func TestListRefuses(t *testing.T) {
 		{"unknown-version", ErrRefused, StageInitialize, `protocolVersion: got "2099-01-01", want one of 2024-11-05`, 0},
 		{"input-required", ErrRefused, StageList, `resultType: got "\"input_required\"", want "complete"`, 0},
 
+		{"changing", ErrRefused, StageList, "the tool list changed while its pages were read, 3 times in a row", 0},
 		{"same-cursor", ErrRefused, StageList, `nextCursor "again" was given before`, 0},
 		{"empty-cursor", ErrRefused, StageList, `nextCursor "" was given before`, 0},
 		{"new-cursors", ErrRefused, StageList, "more than 1000 pages", 0},
@@ -153,6 +154,7 @@ func TestList(t *testing.T) {
 	}{
 		{"good", hostile.Tools, "2025-11-25"},
 		{"paged", hostile.Tools, "2025-11-25"},
+		{"settling", hostile.Tools, "2025-11-25"},
 		{"empty", nil, "2025-11-25"},
 		{"no-tools", nil, "2025-11-25"},
 		{"undeclared", hostile.Tools, "2025-11-25"},

@@ -17,6 +17,11 @@ type conn interface {
 	send(ctx context.Context, data []byte) error
 	// receive returns the server's next message.
 	receive(ctx context.Context) (message, error)
+	// changes counts the notifications so far that the tool list has changed.
+	changes() int
+	// settle waits until what came along with the answers so far is read and
+	// counted, where that is not in one order with them.
+	settle(ctx context.Context)
 	// agreed says which protocol version the session goes on in.
 	agreed(version string)
 }

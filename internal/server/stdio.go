@@ -24,6 +24,8 @@ type stdioConn struct {
 	done chan struct{}
 	// pending are the rest of a batch.
 	pending []message
+	// changed counts the list's changes.
+	changed int
 }
 
 // newStdioConn starts to read from stdout and write to stdin, both until they
@@ -87,6 +89,11 @@ func (c *stdioConn) send(ctx context.Context, data []byte) error {
 }
 
 func (c *stdioConn) receive(ctx context.Context) (message, error) {
+	// Where lines and ctx.Done are both ready, a select takes either: a server
+	// that always has a line ready would outlast the time that it has.
+	if ctx.Err() != nil {
+		return message{}, context.Cause(ctx)
+	}
 	for len(c.pending) == 0 {
 		select {
 		case line, ok := <-c.lines:
@@ -103,8 +110,15 @@ func (c *stdioConn) receive(ctx context.Context) (message, error) {
 	}
 	m := c.pending[0]
 	c.pending = c.pending[1:]
+	if m.changesList() {
+		c.changed++
+	}
 	return m, nil
 }
+
+func (c *stdioConn) changes() int { return c.changed }
+
+func (c *stdioConn) settle(context.Context) {} // there is one order on a pipe
 
 func (c *stdioConn) ended() error {
 	if _, over := errors.AsType[refused](c.readErr); over || errors.Is(c.readErr, errMidLine) {

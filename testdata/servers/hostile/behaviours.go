@@ -69,6 +69,8 @@ var behaviours = map[string]behaviour{
 	"input-required":    script{initialize: notFound, discover: discover, list: inputRequired}.run,
 
 	// Too much.
+	"changing":     script{list: changing}.run,
+	"settling":     settling,
 	"same-cursor":  listing(`{"tools":[],"nextCursor":"again"}`),
 	"empty-cursor": listing(`{"tools":[],"nextCursor":""}`),
 	"new-cursors":  script{list: newCursors}.run,
