@@ -24,7 +24,6 @@ import (
 	"io"
 	"math"
 	"strconv"
-	"strings"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -85,7 +84,7 @@ func Check(data []byte) error {
 // walk reads every token: jsontext refuses what is no strict JSON, and numbers
 // outside binary64 are refused here. 1e400 and 1e999 would share one digest.
 func walk(data []byte) error {
-	d := jsontext.NewDecoder(bytes.NewReader(data))
+	d := jsontext.NewDecoder(bytes.NewBuffer(data)) // a Buffer is read in place
 	if _, err := next(d); err != nil {
 		if err == io.EOF {
 			err = io.ErrUnexpectedEOF
@@ -106,25 +105,27 @@ func walk(data []byte) error {
 }
 
 func next(d *jsontext.Decoder) (jsontext.Kind, error) {
+	if d.PeekKind() == '0' {
+		number, err := d.ReadValue()
+		if err == nil && !inRange(number) {
+			err = fmt.Errorf("the number %.40q at %.100q is outside IEEE 754 binary64", number, d.StackPointer())
+		}
+		return '0', err
+	}
 	token, err := d.ReadToken()
 	if err != nil {
 		return 0, err
-	}
-	if token.Kind() == '0' {
-		if text := token.String(); !inRange(text) {
-			return 0, fmt.Errorf("the number %.40q at %.100q is outside IEEE 754 binary64", text, d.StackPointer())
-		}
 	}
 	return token.Kind(), nil
 }
 
 // inRange says whether a number fits a double. Up to 300 digits without an
 // exponent always do.
-func inRange(number string) bool {
-	if len(number) <= 300 && !strings.ContainsAny(number, "eE") {
+func inRange(number []byte) bool {
+	if len(number) <= 300 && !bytes.ContainsAny(number, "eE") {
 		return true
 	}
-	_, err := strconv.ParseFloat(number, 64)
+	_, err := strconv.ParseFloat(string(number), 64)
 	return err == nil
 }
 
