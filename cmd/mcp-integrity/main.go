@@ -14,7 +14,12 @@ import (
 func main() {
 	// First of all: this process may be the supervisor of a tool server.
 	server.MaybeSupervise()
+	// A tool server shall not read the credentials in our environment.
+	server.Shield()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	// The first signal asks; the next one ends us even where nobody listens, as
+	// in a read that never returns.
+	context.AfterFunc(ctx, stop)
 	command := cli.NewCommand(os.Stdout, os.Stderr, os.Getenv)
 	code := command.Main(ctx, os.Args[1:])
 	stop()

@@ -8,8 +8,13 @@
 //
 //   - Every tool that it listed is in the [Listing], byte for byte and in its
 //     order, or the call fails. Nothing is dropped, repaired or marshalled again.
-//   - It is told nothing about us but a plain client name: no capabilities, no
-//     extensions, an environment that is built and never inherited, an empty home.
+//   - It is told nothing about us: the client name is one that anybody could have,
+//     there are no capabilities and no extensions, the environment is built and
+//     never inherited, the home is empty. A server that knows its verifier could
+//     behave for as long as it is watched. One that looks through /proc, or knows
+//     our network address, can still guess; only an isolated run ends that.
+//   - On Linux, a server that runs under our user, and is not root, cannot read our
+//     memory, environment or files (see [Shield]).
 //   - It is gone when List returns, with all that it started, and so are its home
 //     and its temporary directory. On Linux that holds for daemons as well (see
 //     [MaybeSupervise]), and a server that cannot be ended fails the listing;

@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strconv"
 	"strings"
 	"sync"
@@ -46,19 +47,24 @@ type guard struct {
 	changed  int
 }
 
-// A statusError is an HTTP status that is not a success.
+// A statusError is an HTTP status that is not a success, with where it came from.
 type statusError struct {
+	url  string
 	code int
 	body []byte
 }
 
 func (e *statusError) Error() string {
-	text := fmt.Sprintf("HTTP status %d %s", e.code, http.StatusText(e.code))
-	if len(e.body) > 0 {
-		text += fmt.Sprintf(": %q", excerpt(e.body))
+	text := fmt.Sprintf("%.200s: HTTP status %d %s", e.url, e.code, http.StatusText(e.code))
+	// A page for people says less than the status.
+	if body := bytes.TrimSpace(e.body); len(body) > 0 && body[0] != '<' {
+		text += fmt.Sprintf(": %q", excerpt(body))
 	}
-	if e.code == http.StatusUnauthorized || e.code == http.StatusForbidden {
+	switch e.code {
+	case http.StatusUnauthorized, http.StatusForbidden:
 		text += " (credentials go into a header)"
+	case http.StatusNotFound, http.StatusMethodNotAllowed:
+		text += " (is the path right? Most servers have /mcp or /sse)"
 	}
 	return text
 }
@@ -82,7 +88,7 @@ func (g *guard) RoundTrip(q *http.Request) (*http.Response, error) {
 	case resp.StatusCode < 200 || resp.StatusCode >= 300:
 		defer resp.Body.Close()
 		body, _ := io.ReadAll(io.LimitReader(resp.Body, maxErrorBody)) // half of it says enough
-		return nil, statusFault(resp.StatusCode, body)
+		return nil, statusFault(q.URL, resp.StatusCode, body)
 	}
 	return g.filter(resp)
 }
@@ -118,11 +124,11 @@ func (g *guard) prepare(ctx context.Context, q *http.Request) *http.Request {
 
 // statusFault is the error of a status that is no success; a JSON-RPC error in
 // the body says more than the status.
-func statusFault(code int, body []byte) error {
+func statusFault(from *url.URL, code int, body []byte) error {
 	if messages, err := parseMessages(body); err == nil && len(messages) == 1 && messages[0].fault != nil {
 		return fmt.Errorf("HTTP status %d: %w", code, messages[0].fault)
 	}
-	return &statusError{code, body}
+	return &statusError{withoutSecrets(from), code, body}
 }
 
 // answerKey marks the context of a request whose answer is in the body.
@@ -228,17 +234,21 @@ func (g *guard) explain(err error) error {
 		if status, ok := errors.AsType[*statusError](e.Err); ok {
 			return status
 		}
-		return fmt.Errorf("%s: %w", originOf(g.origin), e.Err)
+		return fmt.Errorf("%s: %w", originOf(g.origin), &sdkError{e.Err})
 	}
 	return &sdkError{err}
 }
 
-// An sdkError is an error of the SDK's own wording, which may quote a server at
-// any length.
+// An sdkError is an error in the words of the SDK or of net/http, which may quote
+// a server at any length, and the URL with whatever is in it.
 type sdkError struct{ err error }
 
+// urlInText is a URL as an error quotes it; the group is its origin without a
+// user.
+var urlInText = regexp.MustCompile(`(https?://)(?:[^\s/?#"@]*@)*([^\s/?#"@]*)[^\s"]*`)
+
 func (e *sdkError) Error() string {
-	text := strconv.QuoteToASCII(e.err.Error())
+	text := strconv.QuoteToASCII(urlInText.ReplaceAllString(e.err.Error(), "$1$2"))
 	return text[1:min(len(text)-1, 300)]
 }
 
@@ -266,6 +276,13 @@ func originOf(u *url.URL) string {
 		port = map[string]string{"http": "80", "https": "443"}[u.Scheme]
 	}
 	return u.Scheme + "://" + net.JoinHostPort(strings.ToLower(u.Hostname()), port)
+}
+
+// withoutSecrets is u without what may be one: user, query and fragment.
+func withoutSecrets(u *url.URL) string {
+	bare := *u
+	bare.User, bare.RawQuery, bare.Fragment, bare.RawFragment = nil, "", "", ""
+	return bare.String()
 }
 
 // A countedBody takes part in the bound on what a session may send.

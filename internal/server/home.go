@@ -1,7 +1,10 @@
 package server
 
 import (
+	"cmp"
+	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -12,7 +15,7 @@ import (
 type home struct{ root string }
 
 func newHome() (home, error) {
-	root, err := os.MkdirTemp("", "mcp-integrity-")
+	root, err := os.MkdirTemp("", "home-")
 	if err != nil {
 		return home{}, fmt.Errorf("temporary home: %w", err)
 	}
@@ -41,18 +44,81 @@ func (h home) environment(extra []string) []string {
 }
 
 // remove deletes the home. A server may have left directories that cannot be
-// read or written; they are opened first. All its processes are dead by now, so
-// nothing can be put back in the meantime.
+// read or written, and nested them deeper than there are open files or bytes in
+// a path: each is opened, and what it holds is moved up before it is removed, so
+// that no path is longer than two names. All the server's processes are dead by
+// now, so nothing can be put back in the meantime.
 func (h home) remove() error {
-	if h.root == "" || os.RemoveAll(h.root) == nil {
+	if h.root == "" {
 		return nil
 	}
-	// WalkDir reads a directory after visiting it, so it sees what it opens.
-	_ = filepath.WalkDir(h.root, func(path string, d fs.DirEntry, err error) error {
-		if err == nil && d.IsDir() {
-			_ = os.Chmod(path, 0o700)
+	moved := 0
+	for {
+		names, err := entries(h.root)
+		if err != nil {
+			return shortened(err)
 		}
-		return nil
-	})
-	return os.RemoveAll(h.root)
+		if len(names) == 0 {
+			return shortened(os.Remove(h.root))
+		}
+		for _, e := range names {
+			path := filepath.Join(h.root, e.Name())
+			if e.IsDir() {
+				err = h.empty(path, &moved)
+			}
+			if err = cmp.Or(err, os.Remove(path)); err != nil {
+				return shortened(err)
+			}
+		}
+	}
+}
+
+// empty removes the files in dir and moves its directories to the root.
+func (h home) empty(dir string, moved *int) error {
+	for {
+		inner, err := entries(dir)
+		if err != nil || len(inner) == 0 {
+			return err
+		}
+		for _, e := range inner {
+			path := filepath.Join(dir, e.Name())
+			if !e.IsDir() {
+				err = os.Remove(path)
+			} else if err = os.Chmod(path, 0o700); err == nil { // else it cannot be moved
+				*moved++
+				err = os.Rename(path, filepath.Join(h.root, fmt.Sprint("removed-", *moved)))
+			}
+			if err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// entries returns some entries of dir, none when it is empty.
+func entries(dir string) ([]fs.DirEntry, error) {
+	if err := os.Chmod(dir, 0o700); err != nil {
+		return nil, err
+	}
+	f, err := os.Open(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	found, err := f.ReadDir(maxEntries)
+	if errors.Is(err, io.EOF) {
+		err = nil
+	}
+	return found, err
+}
+
+// shortened is err with no more of a path than a line of text bears.
+func shortened(err error) error {
+	if e, ok := errors.AsType[*fs.PathError](err); ok {
+		return fmt.Errorf("%s %.100q: %w", e.Op, e.Path, e.Err)
+	}
+	if e, ok := errors.AsType[*os.LinkError](err); ok {
+		return fmt.Errorf("%s %.100q: %w", e.Op, e.Old, e.Err)
+	}
+	return err
 }

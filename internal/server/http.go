@@ -69,7 +69,7 @@ func listOverHTTP(ctx context.Context, t Target, dial dialer, lc lifecycle) (*Li
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	base := &http.Transport{
-		Proxy:                  http.ProxyFromEnvironment,
+		Proxy:                  proxy,
 		ForceAttemptHTTP2:      true,
 		DisableCompression:     true, // no transparent gunzip, so no gzip bomb
 		MaxResponseHeaderBytes: maxHeader,
@@ -77,8 +77,8 @@ func listOverHTTP(ctx context.Context, t Target, dial dialer, lc lifecycle) (*Li
 	defer base.CloseIdleConnections()
 
 	origin, err := url.Parse(t.URL)
-	if err != nil {
-		return nil, failure(StageStart, err)
+	if err != nil { // not after Target.Check
+		return nil, failure(StageStart, checkURL(t.URL))
 	}
 	g := &guard{ctx: ctx, cancel: cancel, base: base, origin: origin, header: t.Header}
 	client := &http.Client{Transport: g, CheckRedirect: g.checkRedirect}
@@ -99,6 +99,16 @@ func listOverHTTP(ctx context.Context, t Target, dial dialer, lc lifecycle) (*Li
 		return nil, failure(stage, err)
 	}
 	return &s.listing, nil
+}
+
+// proxy is the proxy of the environment. An error of it quotes the proxy's URL,
+// which may hold a password.
+func proxy(q *http.Request) (*url.URL, error) {
+	u, err := http.ProxyFromEnvironment(q)
+	if err != nil {
+		return nil, errors.New("the proxy that the environment names is no URL")
+	}
+	return u, nil
 }
 
 // An httpConn is a conn over one of the SDK's transports.

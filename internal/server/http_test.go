@@ -193,7 +193,9 @@ func TestListHTTPRefuses(t *testing.T) {
 		{"500", status(500, "oops\x1b"), ErrUnavailable, StageInitialize, `HTTP status 500 Internal Server Error: "oops\x1b"`},
 		{"503 later", onList(func(w http.ResponseWriter, _ *http.Request, _ wireCall) { w.WriteHeader(503) }), ErrUnavailable, StageList, "HTTP status 503"},
 		{"401", status(401, ""), ErrUnavailable, StageInitialize, "HTTP status 401 Unauthorized (credentials go into a header)"},
-		{"404", status(404, "not here"), ErrUnavailable, StageInitialize, `HTTP status 404 Not Found: "not here"`},
+		{"404", status(404, "not here"), ErrUnavailable, StageInitialize, `/mcp: HTTP status 404 Not Found: "not here" (is the path right?`},
+		{"405", status(405, ""), ErrUnavailable, StageInitialize, "/mcp: HTTP status 405 Method Not Allowed (is the path right?"},
+		{"page of 502", status(502, "\n<!DOCTYPE html>\n"), ErrUnavailable, StageInitialize, "/mcp: HTTP status 502 Bad Gateway"},
 		{"error", body(js, `{"jsonrpc":"2.0","id":%s,"error":{"code":-32603,"message":"x"}}`), ErrUnavailable, StageList, `JSON-RPC error -32603: "x"`},
 		{"error with status", onList(func(w http.ResponseWriter, _ *http.Request, c wireCall) {
 			w.WriteHeader(400)

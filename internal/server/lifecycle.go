@@ -18,10 +18,11 @@ const (
 	// batchVersion is the only version with JSON-RPC batches.
 	batchVersion = "2025-03-26"
 
-	// clientInfo is all that a server learns about us (decision 18). The
-	// protocol wants a version; it is that of this client, and never changes
-	// with ours, so that no server can serve another list to another release.
-	clientInfo = `{"name":"mcp-integrity","version":"1"}`
+	// clientInfo is all that a server is told about us (decision 18): the name
+	// of nobody, so that no server behaves for as long as it is watched. The
+	// protocol wants a version; it never changes with ours, so that no server
+	// can serve another list to another release.
+	clientInfo = `{"name":"mcp-client","version":"1.0.0"}`
 )
 
 // handshakeVersions are the versions that a server may answer initialize with.

@@ -44,6 +44,9 @@ const (
 	// read after its writers are gone.
 	drainGrace = time.Second
 
+	// maxEntries is how many entries of a directory are held at once.
+	maxEntries = 1_000
+
 	// maxRedirects, maxErrorBody and maxHeader bound HTTP. A JSON-RPC error in
 	// the body of a refusal is short; headers carry a session id.
 	maxRedirects = 5

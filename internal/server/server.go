@@ -58,30 +58,28 @@ func (t Target) Check() error {
 	return nil
 }
 
+// checkURL shows nothing of the URL: what is wrong with it may be a password.
 func checkURL(raw string) error {
 	u, err := url.Parse(raw)
-	if err != nil {
-		// The *url.Error around it shows the URL, and that may hold a password.
-		if e, ok := errors.AsType[*url.Error](err); ok {
-			err = e.Err
-		}
-		return fmt.Errorf("tool server: URL: %w", err)
-	}
-	if (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" {
-		return fmt.Errorf("tool server: URL %.100q: want http://… or https://…", u.Redacted())
+	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" {
+		return errors.New("tool server: the URL: want http://… or https://… (it is not shown, as it may hold a password)")
 	}
 	return nil
 }
 
 // checkHeader refuses what net/http would, before anything is sent, and Host,
-// which it takes from the URL alone. Values are secrets and not shown.
+// which it takes from the URL alone. Values are secrets and not shown, nor is a
+// name that is none: it may be a whole line with its value.
 func checkHeader(h http.Header) error {
 	for name, values := range h {
 		noToken := func(r rune) bool {
 			return r <= ' ' || r >= 0x7f || strings.ContainsRune(`"(),/:;<=>?@[\]{}`, r) // RFC 9110 §5.6.2
 		}
-		if name == "" || strings.ContainsFunc(name, noToken) || strings.EqualFold(name, "Host") {
-			return fmt.Errorf("tool server: header %.100q cannot be set", name)
+		if name == "" || strings.ContainsFunc(name, noToken) {
+			return errors.New(`tool server: a header name that is no token: want NAME=VALUE, not "NAME: VALUE"`)
+		}
+		if strings.EqualFold(name, "Host") {
+			return errors.New("tool server: header Host cannot be set: it comes from the URL")
 		}
 		for _, v := range values {
 			if strings.ContainsFunc(v, func(r rune) bool { return r != '\t' && unicode.IsControl(r) }) {

@@ -73,6 +73,10 @@ func startTree(prog program, o Options) (tree, error) {
 	if err := strays.start(cmd); err != nil {
 		_ = control.Close()
 		_ = report.Close()
+		// The error names our own program; what can fail is to enter dir.
+		if e, ok := errors.AsType[*os.PathError](err); ok && prog.dir != "" {
+			err = fmt.Errorf("start in working directory %.200q: %w", prog.dir, e.Err)
+		}
 		return nil, err
 	}
 	s := &supervised{cmd: cmd, control: control, done: make(chan struct{}), gone: make(chan struct{})}

@@ -226,23 +226,12 @@ func TestServerInheritsNoFile(t *testing.T) {
 	}
 }
 
-// To root no directory is locked, so this program removes the home again as
-// nobody.
+// To root no directory is locked.
 func TestHomeRemove(t *testing.T) {
-	tmp := t.TempDir()
-	if os.Getuid() == 0 {
-		if err := errors.Join(os.Chmod(filepath.Dir(tmp), 0o777), os.Chmod(tmp, 0o777)); err != nil {
-			t.Fatal(err)
-		}
-		cmd := exec.Command("/proc/self/exe", "-test.run=^TestHomeRemove$")
-		cmd.Dir = tmp
-		cmd.Env = []string{"TMPDIR=" + tmp}
-		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
-		if out, err := cmd.CombinedOutput(); err != nil {
-			t.Errorf("as nobody: %v\n%s", err, out)
-		}
+	if !asNobody(t) {
 		return
 	}
+	tmp := t.TempDir()
 	h, err := newHome()
 	if err != nil {
 		t.Fatal(err)
@@ -265,6 +254,24 @@ func TestHomeRemove(t *testing.T) {
 	}
 	if info, err := os.Stat(outside); err != nil || info.Mode().Perm() != 0o500 {
 		t.Errorf("what a link leads to was touched: %v %v", info.Mode(), err)
+	}
+}
+
+// A home that is deeper than there are files to be opened is removed, too.
+func TestHomeRemoveDeep(t *testing.T) {
+	if !asNobody(t) {
+		return
+	}
+	if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &syscall.Rlimit{Cur: 64, Max: 64}); err != nil {
+		t.Fatal(err)
+	}
+	target := hostileTarget(t, "burrow")
+	target.Command[0] = "/proc/self/exe"
+	if _, err := List(t.Context(), target, Options{Notice: failOnNotice(t)}); err != nil {
+		t.Error(err)
+	}
+	if left, err := os.ReadDir(os.Getenv("TMPDIR")); err != nil || len(left) > 0 {
+		t.Errorf("left in TMPDIR: %v %v", left, err)
 	}
 }
 

@@ -36,6 +36,7 @@ const (
 // process that it started, and none that those started, in whatever session or
 // process group. It returns the exit code of the supervisor.
 func supervise(path string, argv []string) int {
+	Shield() // the report that it writes to is no server's business
 	// The kernel ends the server with the thread that started it
 	// (PR_SET_PDEATHSIG), so that thread must be one that stays.
 	runtime.LockOSThread()

@@ -30,6 +30,8 @@ var behaviours = map[string]behaviour{
 	"environment":  script{list: environment}.run,
 	"directory":    script{list: directory}.run,
 	"files":        script{list: files}.run,
+	"spy":          script{list: spy}.run,
+	"burrow":       burrow,
 
 	// Silent, dying, refusing.
 	"hang":             func(p *peer) int { p.read(); return sleep(p) },

@@ -21,9 +21,13 @@ const (
 // spawn starts this program again as the server of that name, in a session of
 // its own and with none of our files, and does not wait for it.
 func spawn(name string) error {
-	self, err := os.Executable()
-	if err != nil {
-		return err
+	// Where there is /proc, it works even for a user who may not enter the
+	// program's directory.
+	self := "/proc/self/exe"
+	if _, err := os.Stat(self); err != nil {
+		if self, err = os.Executable(); err != nil {
+			return err
+		}
 	}
 	cmd := exec.Command(self, append(Args(name), os.Getenv("HOSTILE_MARK"))...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
