@@ -14,7 +14,13 @@ import (
 	"time"
 )
 
-var errNoDirectory = errors.New("not a directory")
+var (
+	errNoDirectory     = errors.New("not a directory")
+	errSupervisorEnded = errors.New("the server outlived its supervisor, which it may have ended")
+)
+
+// supervisorEnded is the state of a server whose supervisor ended first.
+const supervisorEnded = "its supervisor was ended"
 
 // A tree is a started server with everything that it starts.
 type tree interface {
@@ -76,6 +82,10 @@ func listCommand(ctx context.Context, t Target, o Options, lc lifecycle) (*Listi
 		stage, err = StageShutdown, p.linger(ctx, s)
 	}
 	state, stopErr := p.stop(err)
+	if err == nil && state == supervisorEnded {
+		// It may have been quick enough to answer first; that is chance.
+		stage, err = StageShutdown, errSupervisorEnded
+	}
 	switch {
 	case stopErr != nil && err == nil:
 		// What still runs could reach whatever this program does next.

@@ -111,7 +111,7 @@ func parseReport(line string) (state string, startErr error) {
 	case reportFault:
 		return "", errors.New(text)
 	}
-	return "its supervisor was ended", nil
+	return supervisorEnded, nil
 }
 
 // describeStatus is what os.ProcessState says, for a process that is not our
