@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -355,43 +354,6 @@ func TestListCanceled(t *testing.T) {
 	}
 	if took := time.Since(begin); took > 5*time.Second {
 		t.Errorf("took %s", took)
-	}
-}
-
-func TestTargetCheck(t *testing.T) {
-	for _, tt := range []struct {
-		target Target
-		want   string
-	}{
-		{Target{}, "exactly one"},
-		{Target{Command: []string{"a"}, URL: "http://example.com"}, "exactly one"},
-		{Target{Command: []string{""}}, "empty"},
-		{Target{Command: []string{"a", "b\x00"}}, "NUL"},
-		{Target{Command: []string{"a"}, Env: []string{"NAME"}}, `"NAME": want NAME=VALUE`},
-		{Target{Command: []string{"a"}, Env: []string{"=x"}}, "want NAME=VALUE"},
-		{Target{URL: "file:///etc/passwd"}, "want http"},
-		{Target{URL: "example.com"}, "want http"},
-		{Target{URL: "http://"}, "want http"},
-		{Target{URL: "http://user:secret@[::1"}, "want http"},
-		{Target{URL: "http://user:secret/x@a.example"}, "want http"},
-		{Target{URL: "http://a.example/%zsecret"}, "want http"},
-		{Target{URL: "ftp://user:secret@a.example/?key=secret#secret"}, "want http"},
-		{Target{URL: "http:secret@a.example"}, "want http"},
-		{Target{URL: "secret@a.example"}, "want http"},
-		{Target{URL: "http://a.example", Header: http.Header{"host": {"b.example"}}}, "header Host cannot be set"},
-		{Target{URL: "http://a.example", Header: http.Header{"": {"x"}}}, "a header name that is no token"},
-		{Target{URL: "http://a.example", Header: http.Header{"X A": {"x"}}}, "a header name that is no token"},
-		{Target{URL: "http://a.example", Header: http.Header{"Authorization: Bearer secret": {"="}}}, `want NAME=VALUE, not "NAME: VALUE"`},
-		{Target{URL: "http://a.example", Header: http.Header{"X-ü": {"x"}}}, "a header name that is no token"},
-		{Target{URL: "http://a.example", Header: http.Header{"X-A": {"secret\r\nX-B: 1"}}}, `"X-A" holds control characters`},
-	} {
-		_, err := List(t.Context(), tt.target, Options{})
-		if err == nil || !strings.Contains(err.Error(), tt.want) || errors.Is(err, ErrUnavailable) || errors.Is(err, ErrRefused) {
-			t.Errorf("List(%+v) = %v, want %q", tt.target, err, tt.want)
-		}
-		if err != nil && strings.Contains(err.Error(), "secret") {
-			t.Errorf("List: %v shows the password", err)
-		}
 	}
 }
 
