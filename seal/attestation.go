@@ -3,6 +3,7 @@ package seal
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/opencontainers/go-digest"
@@ -143,33 +144,41 @@ type statementSignature struct {
 	Sig   string `json:"sig"`
 }
 
-// Attest adds signer's bound attestation to e: a signature of the payload, and
-// a statement under the same key that says what the signature means. The
-// payload and the other signatures stay as they are.
+// Attest adds the bound attestation of a signer with a key of its own to e: a
+// signature of the payload, and a statement under the same key, in a DSSE
+// envelope, that says what the signature means. The payload and the other
+// signatures stay as they are.
 func (e *Envelope) Attest(signer Signer, s Statement) error {
-	sig, err := signer.Sign(PAE(PayloadType, e.Payload))
-	if err != nil {
-		return fmt.Errorf("sign the manifest with key %.100q: %w", signer.KeyID(), err)
-	}
 	body, err := MarshalStatement(s, e.Payload)
 	if err != nil {
 		return err
 	}
-	bodySig, err := signer.Sign(PAE(StatementPayloadType, body))
+	sig, err := signer.Sign(PAE(StatementPayloadType, body))
 	if err != nil {
 		return fmt.Errorf("sign the statement with key %.100q: %w", signer.KeyID(), err)
 	}
-	inner, err := strictjson.Marshal(statementEnvelope{
+	signed, err := strictjson.Marshal(statementEnvelope{
 		PayloadType: StatementPayloadType,
 		Payload:     encodeBase64(body),
-		Signatures:  []statementSignature{{KeyID: signer.KeyID(), Sig: encodeBase64(bodySig)}},
+		Signatures:  []statementSignature{{KeyID: signer.KeyID(), Sig: encodeBase64(sig)}},
 	})
 	if err != nil {
 		return err
 	}
-	det, err := strictjson.Marshal(details{Statement: inner})
+	return e.AttestSigned(signer, s, signed)
+}
+
+// AttestSigned adds signer's bound attestation to e, where signed is the JSON
+// object that holds the statement, signed under the same key: for keyless
+// signing a Sigstore bundle (decision 11).
+func (e *Envelope) AttestSigned(signer Signer, s Statement, signed []byte) error {
+	sig, err := signer.Sign(PAE(PayloadType, e.Payload))
 	if err != nil {
-		return err
+		return fmt.Errorf("sign the manifest with key %.100q: %w", signer.KeyID(), err)
+	}
+	det, err := strictjson.Marshal(details{Statement: signed})
+	if err != nil {
+		return fmt.Errorf("statement: %w", err)
 	}
 	e.Signatures = append(e.Signatures, Signature{
 		KeyID: signer.KeyID(), Sig: sig, Role: s.Role, Type: s.Type,
@@ -190,14 +199,34 @@ func StatementOf(s Signature) ([]byte, error) {
 	return d.Statement, nil
 }
 
-// StatementPayload returns the in-toto statement inside a JWK signer's statement
-// envelope, unverified.
+// StatementPayload returns the in-toto statement inside the statement of an
+// attestation, a JWK signer's envelope or a Sigstore bundle, unverified.
 func StatementPayload(data []byte) ([]byte, error) {
+	if IsBundle(data) {
+		var b struct {
+			Envelope struct {
+				Payload string `json:"payload"`
+			} `json:"dsseEnvelope"`
+		}
+		if err := strictjson.UnmarshalOpen(data, &b); err != nil {
+			return nil, fmt.Errorf("statement: %w", err)
+		}
+		return decodeBase64(b.Envelope.Payload)
+	}
 	var env statementEnvelope
 	if err := strictjson.Unmarshal(data, &env); err != nil {
 		return nil, fmt.Errorf("statement: %w", err)
 	}
 	return decodeBase64(env.Payload)
+}
+
+// IsBundle says that a statement, as [StatementOf] gives it, calls itself a
+// Sigstore bundle, so that no key that is known by itself can have signed it.
+func IsBundle(data []byte) bool {
+	var b struct {
+		MediaType string `json:"mediaType"`
+	}
+	return strictjson.UnmarshalOpen(data, &b) == nil && strings.HasPrefix(b.MediaType, "application/vnd.dev.sigstore.bundle")
 }
 
 // openStatement verifies a JWK signer's statement envelope under key, the key

@@ -26,6 +26,47 @@ type Authenticated struct {
 	// Statement is the verified statement of decision 10b; nil where the
 	// signature has none.
 	Statement []byte
+	// Certificate is the verified certificate that holds the key (decision 11);
+	// nil where the key is known by itself.
+	Certificate *Certificate
+	// Time is when the statement was signed, as a log or a timestamp authority
+	// vouches; zero where none does.
+	Time time.Time
+	// Unexpected says why the holder of the key, though authentic, is nobody
+	// whom the verifier was told to expect; nil where it is (decision 12).
+	Unexpected error
+}
+
+// holder names who attests, across keys: a certificate's key lives for minutes,
+// its identity stays.
+func (a Authenticated) holder() string {
+	if c := a.Certificate; c != nil {
+		return "certificate " + c.Issuer + " " + c.SAN
+	}
+	return "key " + a.KeyID
+}
+
+// Authenticators are tried in order; the first that knows the signature's key
+// decides.
+type Authenticators []Authenticator
+
+// Authenticate implements [Authenticator]. Where nobody knows the key, the error
+// is the first one's.
+func (l Authenticators) Authenticate(ctx context.Context, s Signature, message []byte) (Authenticated, error) {
+	var unknown error
+	for _, a := range l {
+		auth, err := a.Authenticate(ctx, s, message)
+		if err == nil || CodeOf(err, CodeSignatureInvalid) != CodeSignatureKeyNotFound {
+			return auth, err
+		}
+		if unknown == nil {
+			unknown = err
+		}
+	}
+	if unknown == nil {
+		unknown = failf(CodeSignatureKeyNotFound, "keyid %.100q: no key was given to look it up in", s.KeyID)
+	}
+	return Authenticated{}, unknown
 }
 
 // Keys is an [Authenticator] over public keys that all hold the same roles. A
@@ -88,6 +129,11 @@ type Attestation struct {
 	Time      *Timestamp
 	ExpiresAt *Timestamp
 	Statement *Statement
+	// Certificate is that of a keyless attestation, else nil.
+	Certificate *Certificate
+	// Unexpected says why nobody was told to expect this attestor; nil where it
+	// is expected.
+	Unexpected error
 }
 
 // A Rejection is one signature that does not count, and why.
@@ -140,13 +186,13 @@ func (e *Envelope) Open(ctx context.Context, keys Authenticator, o OpenOptions) 
 	message := PAE(PayloadType, e.Payload)
 	roleOf := map[string]Role{}
 	for i, s := range e.Signatures {
-		a, err := e.attestation(ctx, keys, o, s, message)
+		a, holder, err := e.attestation(ctx, keys, o, s, message)
 		if err == nil {
-			// No key counts in two roles (decision 10a).
-			if r, ok := roleOf[a.KeyID]; ok && r != a.Role {
+			// No key and no identity counts in two roles (decision 10a).
+			if r, ok := roleOf[holder]; ok && r != a.Role {
 				err = failf(CodeNotCounted, "keyid %.100q attests as %s already, and counts in one role only", a.KeyID, r)
 			} else {
-				roleOf[a.KeyID] = a.Role
+				roleOf[holder] = a.Role
 			}
 		}
 		if err != nil {
@@ -181,7 +227,7 @@ func (o *Opened) Has(role Role, attestationType string) bool {
 // publisher's, the reason that says most: a bad signature before an unknown key.
 func (o *Opened) whyNoPublisher() *Error {
 	var best *Error
-	rank := map[Code]int{CodeSignatureInvalid: 4, CodeSignatureKeyRevoked: 5, CodeSignatureExpired: 3, CodeNotCounted: 2, CodeSignatureKeyNotFound: 1}
+	rank := map[Code]int{CodeSignatureInvalid: 4, CodeSignatureKeyRevoked: 5, CodeIdentityMismatch: 3, CodeSignatureExpired: 3, CodeNotCounted: 2, CodeSignatureKeyNotFound: 1}
 	for _, r := range o.Rejections {
 		if r.Role != RolePublisher && r.Role != "" {
 			continue
@@ -196,36 +242,63 @@ func (o *Opened) whyNoPublisher() *Error {
 	return best
 }
 
-func (e *Envelope) attestation(ctx context.Context, keys Authenticator, o OpenOptions, s Signature, message []byte) (Attestation, error) {
+// attestation checks one signature, and says who holds its key.
+func (e *Envelope) attestation(ctx context.Context, keys Authenticator, o OpenOptions, s Signature, message []byte) (Attestation, string, error) {
 	auth, err := keys.Authenticate(ctx, s, message)
 	if err != nil {
-		return Attestation{}, err
+		return Attestation{}, "", err
 	}
-	a := Attestation{KeyID: auth.KeyID, Thumbprint: auth.Thumbprint, Role: s.Role, Type: s.Type}
+	a := Attestation{
+		KeyID: auth.KeyID, Thumbprint: auth.Thumbprint, Role: s.Role, Type: s.Type,
+		Certificate: auth.Certificate, Unexpected: auth.Unexpected,
+	}
+	return a, auth.holder(), e.count(&a, auth, s, o)
+}
+
+// count fills in what the signed statement says, and decides whether the
+// attestation counts.
+func (e *Envelope) count(a *Attestation, auth Authenticated, s Signature, o OpenOptions) error {
 	expires := s.ExpiresAt
 	if auth.Statement != nil {
-		st, err := ParseStatement(auth.Statement, e.Payload)
-		if err != nil {
-			return a, failf(CodeSignatureInvalid, "keyid %.100q: %w", s.KeyID, err)
+		if err := e.bind(a, auth, s); err != nil {
+			return failf(CodeSignatureInvalid, "keyid %.100q: %w", s.KeyID, err)
 		}
-		if err := agree(s, st); err != nil {
-			return a, failf(CodeSignatureInvalid, "keyid %.100q: %w", s.KeyID, err)
-		}
-		a.Role, a.Type, a.Bound = st.Role, st.Type, true
-		a.Time, a.ExpiresAt, a.Statement = &st.Timestamp, st.ExpiresAt, &st
-	} else if err := unbound(&a, o.AllowUnboundUnsafe); err != nil {
-		return a, err
+	} else if err := unbound(a, o.AllowUnboundUnsafe); err != nil {
+		return err
 	}
 	// An unbound expiry proves nothing, but nobody gains by our ignoring it.
 	if expires != nil && !o.Now.Before(expires.Time) {
-		return a, failf(CodeSignatureExpired, "keyid %.100q: the attestation expired at %s, it is %s", s.KeyID, expires.Format(time.RFC3339), o.Now.UTC().Format(time.RFC3339))
+		return failf(CodeSignatureExpired, "keyid %.100q: the attestation expired at %s, it is %s", s.KeyID, expires.Format(time.RFC3339), o.Now.UTC().Format(time.RFC3339))
 	}
 	for _, r := range auth.Roles {
 		if r == a.Role {
-			return a, nil
+			return nil
 		}
 	}
-	return a, failf(CodeNotCounted, "keyid %.100q attests as %s, a role that the keys given do not hold", s.KeyID, a.Role)
+	return failf(CodeNotCounted, "keyid %.100q attests as %s, a role that the keys given do not hold", s.KeyID, a.Role)
+}
+
+// maxStatementAge is how far a statement's own time may lie from the time that
+// a log or a timestamp authority vouches for. It is the time that sealing may
+// take between naming the time and having it signed: minutes of retries.
+const maxStatementAge = 30 * time.Minute
+
+// bind takes role, type and times from the signed statement, with which the
+// labels must agree.
+func (e *Envelope) bind(a *Attestation, auth Authenticated, s Signature) error {
+	st, err := ParseStatement(auth.Statement, e.Payload)
+	if err != nil {
+		return err
+	}
+	if err := agree(s, st); err != nil {
+		return err
+	}
+	if t := auth.Time; !t.IsZero() && t.Sub(st.Timestamp.Time).Abs() > maxStatementAge {
+		return fmt.Errorf("statement: timestamp: got %s, want within %s of %s, when it was signed", st.Timestamp.Format(time.RFC3339), maxStatementAge, t.UTC().Format(time.RFC3339))
+	}
+	a.Role, a.Type, a.Bound = st.Role, st.Type, true
+	a.Time, a.ExpiresAt, a.Statement = &st.Timestamp, st.ExpiresAt, &st
+	return nil
 }
 
 // unbound applies decision 10c to an attestation without a statement.
