@@ -70,6 +70,20 @@ const (
 	CodeNotCounted Code = -33916
 	// CodeLevelBelowPolicy: the verified level is lower than the policy's.
 	CodeLevelBelowPolicy Code = -33917
+	// CodeProvenanceInvalid: no signature vouches for a provenance that was found.
+	CodeProvenanceInvalid Code = -33918
+	// CodeProvenanceMismatch: a signed provenance contradicts its certificate,
+	// the manifest, or the artifact.
+	CodeProvenanceMismatch Code = -33919
+	// CodeProvenanceUnverifiable: there may be a provenance, and it could not be
+	// checked here.
+	CodeProvenanceUnverifiable Code = -33920
+	// CodeSLSALevelNotMet: the manifest claims a higher SLSA level than
+	// certificate, runner and builder warrant (decision 15).
+	CodeSLSALevelNotMet Code = -33921
+	// CodeSourceMismatch: the certificate was issued to another repository than
+	// the manifest's source_repo.
+	CodeSourceMismatch Code = -33922
 )
 
 var codeNames = map[Code]string{
@@ -109,6 +123,12 @@ var codeNames = map[Code]string{
 	CodeIssuedInFuture:      "ISSUED_IN_FUTURE",
 	CodeNotCounted:          "ATTESTATION_NOT_COUNTED",
 	CodeLevelBelowPolicy:    "LEVEL_BELOW_POLICY",
+
+	CodeProvenanceInvalid:      "PROVENANCE_INVALID",
+	CodeProvenanceMismatch:     "PROVENANCE_MISMATCH",
+	CodeProvenanceUnverifiable: "PROVENANCE_UNVERIFIABLE",
+	CodeSLSALevelNotMet:        "SLSA_LEVEL_NOT_MET",
+	CodeSourceMismatch:         "SOURCE_MISMATCH",
 }
 
 // Name is the code's name in MIS §23, or ours.

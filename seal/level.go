@@ -10,6 +10,10 @@ type Evidence struct {
 	Attestations []Attestation
 	// Interface, Artifact, Chain and Provenance say how each check ended.
 	Interface, Artifact, Chain, Provenance Check
+	// Warranted is the SLSA level that the verified provenance warrants; nil
+	// where none was verified. The manifest's own word is capped by it
+	// (decision 15).
+	Warranted *int
 }
 
 // Check is how one check ended.
@@ -82,6 +86,9 @@ func Requirements(e Evidence) []Requirement {
 	slsa := 0
 	if p.SLSALevel != nil {
 		slsa = *p.SLSALevel
+	}
+	if e.Warranted != nil {
+		slsa = min(slsa, *e.Warranted)
 	}
 	return append(reqs,
 		Requirement{Level: 3, Name: "a scanner's or an auditor's attestation", Met: has(RoleScanner, "") || has(RoleAuditor, ""), Who: "a scanner or an auditor that you trust"},

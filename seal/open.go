@@ -46,29 +46,6 @@ func (a Authenticated) holder() string {
 	return "key " + a.KeyID
 }
 
-// Authenticators are tried in order; the first that knows the signature's key
-// decides.
-type Authenticators []Authenticator
-
-// Authenticate implements [Authenticator]. Where nobody knows the key, the error
-// is the first one's.
-func (l Authenticators) Authenticate(ctx context.Context, s Signature, message []byte) (Authenticated, error) {
-	var unknown error
-	for _, a := range l {
-		auth, err := a.Authenticate(ctx, s, message)
-		if err == nil || CodeOf(err, CodeSignatureInvalid) != CodeSignatureKeyNotFound {
-			return auth, err
-		}
-		if unknown == nil {
-			unknown = err
-		}
-	}
-	if unknown == nil {
-		unknown = failf(CodeSignatureKeyNotFound, "keyid %.100q: no key was given to look it up in", s.KeyID)
-	}
-	return Authenticated{}, unknown
-}
-
 // Keys is an [Authenticator] over public keys that all hold the same roles. A
 // keyid is compared exactly; it finds keys and proves nothing.
 type Keys struct {

@@ -46,6 +46,8 @@ type Result struct {
 
 	// Publisher is whose the manifest is: verified when Outcome is no fail.
 	Publisher *Publisher `json:"publisher,omitempty"`
+	// Provenance is the build provenance that was verified.
+	Provenance []Provenance `json:"provenance,omitempty"`
 	// Missing is what the next level needs and nobody provided.
 	Missing []Missing `json:"missing,omitempty"`
 }
@@ -57,8 +59,23 @@ type Publisher struct {
 	KeyID     string `json:"keyid"`
 	// Thumbprint is the RFC 7638 thumbprint of the publisher's key.
 	Thumbprint string `json:"key_thumbprint,omitempty"`
+	// Certificate is what the publisher signed under, where it has no key of its own.
+	Certificate *seal.Certificate `json:"certificate,omitempty"`
 	// Expected says that the caller had named this identity, and that it is this.
 	Expected bool `json:"expected"`
+}
+
+// Provenance is one build provenance that holds: its signature, its agreement
+// with certificate, manifest and artifact.
+type Provenance struct {
+	// Ref says where it was found.
+	Ref       string `json:"ref"`
+	BuilderID string `json:"builder_id"`
+	// SLSALevel is the SLSA Build level that is warranted, and Reason why.
+	SLSALevel int    `json:"slsa_level"`
+	Reason    string `json:"reason"`
+	// Subject is the digest of the artifact that it is about.
+	Subject string `json:"subject"`
 }
 
 // ToolResult is the result of MIS §19.3 for one tool. A nil pointer says that
@@ -71,6 +88,7 @@ type ToolResult struct {
 	InterfaceMatch   *bool            `json:"interface_match"`
 	InterfaceDetails InterfaceDetails `json:"interface_details"`
 	ArtifactMatch    *bool            `json:"artifact_match"`
+	ProvenanceValid  *bool            `json:"provenance_valid"`
 	ChainValid       *bool            `json:"chain_valid"`
 	// AttestationsVerified are the roles whose attestations hold.
 	AttestationsVerified []string       `json:"attestations_verified"`

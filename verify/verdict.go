@@ -14,7 +14,7 @@ func (r *run) levels() {
 	least, anyLive := 3, false
 	for _, name := range r.order {
 		c := r.checks[name]
-		e := seal.Evidence{Tool: c.sealed, Attestations: r.opened.Attestations, Artifact: c.artifact}
+		e := seal.Evidence{Tool: c.sealed, Attestations: r.opened.Attestations, Artifact: c.artifact, Provenance: c.provenance, Warranted: c.warranted}
 		if live {
 			e.Interface = c.iface
 		}
@@ -56,6 +56,7 @@ func (r *run) toolResult(name string, c *toolChecks, roles []string) ToolResult 
 		TrustLevel: c.trustLevel, ClaimedLevel: r.result.ClaimedLevel,
 		InterfaceMatch: tristate(c.iface), InterfaceDetails: c.details,
 		ArtifactMatch:        tristate(c.artifact),
+		ProvenanceValid:      tristate(c.provenance),
 		AttestationsVerified: roles,
 		Advisories:           orEmpty(c.advisories), Errors: orEmpty(c.errors),
 		VerifiedAt: r.result.VerifiedAt,
@@ -122,7 +123,7 @@ func (r *run) outcome() {
 		}
 	case len(res.Errors) > 0:
 		res.Outcome = seal.Fail
-	case r.Policy.Mode == seal.Block && r.opened != nil && !r.IdentityExpected:
+	case r.Policy.Mode == seal.Block && r.opened != nil && !r.expected:
 		// Rule 5 of the house: a signature by just anyone is not a signature.
 		res.Outcome = seal.Fail
 	case r.asked:
@@ -131,7 +132,7 @@ func (r *run) outcome() {
 		res.Outcome = seal.Undecided
 	case low && r.Policy.Mode == seal.Block:
 		res.Outcome = seal.Fail
-	case low, r.opened != nil && !r.IdentityExpected:
+	case low, r.opened != nil && !r.expected:
 		res.Outcome = seal.Warned
 	default:
 		res.Outcome = seal.Pass

@@ -17,6 +17,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/opencontainers/go-digest"
@@ -82,6 +83,8 @@ type Verifier struct {
 	Server Surface
 	// Artifacts is nil where the caller has none.
 	Artifacts ArtifactSource
+	// Provenance is nil where build provenance is not looked for.
+	Provenance ProvenanceSource
 	Policy    seal.Policy
 	Now       func() time.Time
 }
@@ -103,6 +106,7 @@ func (v *Verifier) Verify(ctx context.Context, envelope []byte) *Result {
 		if len(r.result.Errors) == 0 {
 			r.surface(ctx)
 			r.artifacts(ctx)
+			r.provenance(ctx)
 			r.lineage()
 		} else {
 			r.skipAll("the manifest's signatures or publisher are wrong")
@@ -142,6 +146,8 @@ type run struct {
 	order       []string               // tool names in the order they are reported
 	// asked says that a check that the caller asked for could not be made.
 	asked bool
+	// expected says that the publisher is whom the caller expects.
+	expected bool
 }
 
 // toolChecks is what is known about one tool, sealed or live.
@@ -149,6 +155,8 @@ type toolChecks struct {
 	sealed              *seal.Tool
 	live                bool
 	iface, artifact     seal.Check
+	provenance          seal.Check
+	warranted           *int // the SLSA level that the provenance warrants
 	details             InterfaceDetails
 	advisories, errors  []Finding
 	trustLevel          int
@@ -176,6 +184,9 @@ func (r *run) skipAll(reason string) {
 	}
 	if r.Artifacts != nil {
 		r.skip("artifact", "%s", reason)
+	}
+	if r.Provenance != nil {
+		r.skip("provenance", "%s", reason)
 	}
 }
 
@@ -246,27 +257,65 @@ func cause(err error) error {
 // identity is decision 12: whose manifest is this, and whose should it be?
 func (r *run) identity() {
 	p := r.opened.Manifest.Server.Publisher
-	who := &Publisher{
-		ID: p.ID, Namespace: p.Namespace,
-		Expected: r.IdentityExpected && (r.Namespace == "" || r.Namespace == p.Namespace),
+	signer := r.publisher()
+	r.expected = r.IdentityExpected && signer.Unexpected == nil
+	r.result.Publisher = &Publisher{
+		ID: p.ID, Namespace: p.Namespace, KeyID: signer.KeyID, Thumbprint: signer.Thumbprint, Certificate: signer.Certificate,
+		Expected: r.expected && (r.Namespace == "" || r.Namespace == p.Namespace),
 	}
 	for _, a := range r.opened.Attestations {
-		if a.Role != seal.RolePublisher {
-			continue
-		}
-		if who.KeyID == "" {
-			who.KeyID, who.Thumbprint = a.KeyID, a.Thumbprint
-		}
-		if !a.Bound {
+		if a.Role == seal.RolePublisher && !a.Bound {
 			r.advise(seal.CodeAttestationUnbound, "signatures[%d]: the publisher's attestation has no signed statement: its time and expiry are not counted", a.Index)
 		}
 	}
-	r.result.Publisher = who
 	if r.Namespace != "" && p.Namespace != r.Namespace {
 		r.fail(seal.CodeIdentityMismatch, "publisher namespace: got %.200q, want %q", p.Namespace, r.Namespace)
 	}
-	if !r.IdentityExpected {
-		r.advise(seal.CodeIdentityNotExpected, "it is signed as %.200q by keyid %.100q, and nobody said whose it should be", p.Namespace, who.KeyID)
+	if c := signer.Certificate; c != nil {
+		r.certificate(*c)
+	}
+	if !r.expected {
+		r.advise(seal.CodeIdentityNotExpected, "it is signed as %.200q by %s, and nobody said whose it should be", p.Namespace, signedBy(signer))
+	}
+}
+
+// publisher is the publisher's attestation that says most: one that is expected
+// before one that is not.
+func (r *run) publisher() seal.Attestation {
+	var best *seal.Attestation
+	for i, a := range r.opened.Attestations {
+		if a.Role == seal.RolePublisher && (best == nil || best.Unexpected != nil && a.Unexpected == nil) {
+			best = &r.opened.Attestations[i]
+		}
+	}
+	return *best // Open gives none without a publisher
+}
+
+func signedBy(a seal.Attestation) string {
+	if c := a.Certificate; c != nil {
+		return fmt.Sprintf("%.200q (issuer %.100q)", c.SAN, c.Issuer)
+	}
+	return fmt.Sprintf("keyid %.100q", a.KeyID)
+}
+
+// certificate compares the job that signed with the source that the manifest
+// names. Where the namespace is what the caller expects, the repository must be
+// the same (decision 12); else a release may be made in another one.
+func (r *run) certificate(c seal.Certificate) {
+	for _, t := range r.opened.Manifest.Tools {
+		repo := ""
+		if t.Provenance != nil {
+			repo = t.Provenance.SourceRepo
+		}
+		if c.SourceRepositoryURI == "" || strings.EqualFold(repo, c.SourceRepositoryURI) {
+			continue
+		}
+		say := r.advise
+		if _, err := seal.NamespaceIdentity(r.Namespace); err == nil {
+			say = r.fail
+		}
+		say(seal.CodeSourceMismatch, "tool %.100q: source_repo: got %.200q, want %q of the certificate that signed", t.Name, repo, c.SourceRepositoryURI)
+		return
 	}
 }
 

@@ -1,0 +1,188 @@
+package verify
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"github.com/opencontainers/go-digest"
+
+	"github.com/mcp-integrity/seal-action/provenance"
+	"github.com/mcp-integrity/seal-action/seal"
+)
+
+// ProvenanceSource finds build provenance, and checks who signed it.
+type ProvenanceSource interface {
+	// Find returns every provenance that there is for an artifact: what the
+	// caller has, and what uri, the manifest's build_attestation_uri, leads to;
+	// "" where the manifest has none. Nothing found is no error. An error that
+	// wraps [ErrUnavailable] says that there may be some.
+	Find(ctx context.Context, uri string, artifact digest.Digest) ([]FoundProvenance, error)
+}
+
+// FoundProvenance is one provenance that a [ProvenanceSource] found.
+type FoundProvenance struct {
+	// Ref says where it was found.
+	Ref string
+	// Statement is the in-toto statement that was verified.
+	Statement []byte
+	// Certificate is whose signature verified it; nil where the signature is
+	// another verifier's word, that of Builder.
+	Certificate *seal.Certificate
+	// Builder is the builder that another verifier vouches for, with the SLSA
+	// Build level that its provenance is known to reach.
+	Builder      string
+	BuilderLevel int
+	// Err says why the signature does not hold; an error that wraps
+	// [ErrUnavailable] that it could not be checked.
+	Err error
+}
+
+// provenance is the part of step 7 that looks at the build: for every artifact
+// that the manifest names, the provenance whose subject it is, against the
+// certificate that signed it and against the manifest. A valid signature says
+// nothing about what a predicate claims.
+func (r *run) provenance(ctx context.Context) {
+	type query struct {
+		uri      string
+		artifact digest.Digest
+	}
+	about := map[query][]*toolChecks{}
+	var order []query
+	for _, name := range r.order {
+		c := r.checks[name]
+		if c.sealed == nil || c.sealed.Artifact == nil {
+			continue
+		}
+		q := query{artifact: c.sealed.Artifact.Digest}
+		if p := c.sealed.Provenance; p != nil {
+			q.uri = p.BuildAttestationURI
+		}
+		if about[q] == nil {
+			order = append(order, q)
+		}
+		about[q] = append(about[q], c)
+	}
+	if r.Provenance == nil || len(order) == 0 {
+		if slices.ContainsFunc(order, func(q query) bool { return q.uri != "" }) {
+			r.skip("provenance", "it was not looked for")
+		}
+		return
+	}
+	for _, q := range order {
+		r.buildOf(ctx, q.uri, q.artifact, about[q])
+	}
+}
+
+// buildOf checks the provenance of one artifact. The first that holds counts;
+// one that is wrong is an error, whatever others say.
+func (r *run) buildOf(ctx context.Context, uri string, artifact digest.Digest, tools []*toolChecks) {
+	found, err := r.Provenance.Find(ctx, uri, artifact)
+	if err != nil {
+		r.unmadeProvenance(err)
+		return
+	}
+	if len(found) == 0 {
+		r.skip("provenance", "none was found for %s", artifact)
+		return
+	}
+	for _, f := range found {
+		check, warranted := r.oneBuild(f, artifact, tools[0].sealed.Provenance)
+		for _, c := range tools {
+			if check == seal.Broken || c.provenance == seal.NotMade {
+				c.provenance = check
+			}
+			if check == seal.Holds && (c.warranted == nil || *c.warranted < warranted) {
+				c.warranted = &warranted
+			}
+		}
+	}
+	r.claimedSLSA(tools)
+}
+
+// unmadeProvenance says that there may be a provenance that nobody could check.
+func (r *run) unmadeProvenance(err error) {
+	var asked *AskedError
+	r.asked = r.asked || errors.As(err, &asked)
+	r.skip("provenance", "%v", err)
+	r.advise(seal.CodeProvenanceUnverifiable, "%v", err)
+}
+
+// AskedError says that a check could not be made that the caller asked for by
+// name: the run is undecided.
+type AskedError struct{ Err error }
+
+func (e *AskedError) Error() string { return e.Err.Error() }
+
+func (e *AskedError) Unwrap() error { return e.Err }
+
+// oneBuild checks one provenance, and says which SLSA Build level it warrants.
+func (r *run) oneBuild(f FoundProvenance, artifact digest.Digest, sealed *seal.Provenance) (seal.Check, int) {
+	switch {
+	case errors.Is(f.Err, ErrUnavailable):
+		r.unmadeProvenance(f.Err)
+		return seal.NotMade, 0
+	case f.Err != nil:
+		r.fail(seal.CodeProvenanceInvalid, "%.200q: %v", f.Ref, f.Err)
+		return seal.Broken, 0
+	}
+	statement, err := provenance.Parse(f.Statement)
+	if err != nil {
+		r.fail(seal.CodeProvenanceInvalid, "%.200q: %v", f.Ref, err)
+		return seal.Broken, 0
+	}
+	if f.Certificate == nil {
+		return r.foreignBuild(f, statement, artifact, sealed)
+	}
+	mismatches := provenance.Check(statement, provenance.Expected{
+		Certificate: *f.Certificate, Manifest: sealed, Artifacts: []digest.Digest{artifact},
+	})
+	for _, m := range mismatches {
+		r.mismatch(f.Ref, m)
+	}
+	if len(mismatches) > 0 {
+		return seal.Broken, 0
+	}
+	level, reason := provenance.WarrantedBy(*f.Certificate)
+	r.built(Provenance{Ref: f.Ref, BuilderID: statement.BuilderID(), SLSALevel: level, Reason: reason, Subject: string(artifact)})
+	return seal.Holds, level
+}
+
+// foreignBuild checks what another verifier vouches for: that the artifact is a
+// subject, and that the manifest says the same of the source.
+func (r *run) foreignBuild(f FoundProvenance, s *provenance.Statement, artifact digest.Digest, sealed *seal.Provenance) (seal.Check, int) {
+	mismatches := provenance.CheckForeign(s, f.Builder, sealed, []digest.Digest{artifact})
+	for _, m := range mismatches {
+		r.mismatch(f.Ref, m)
+	}
+	if len(mismatches) > 0 {
+		return seal.Broken, 0
+	}
+	r.built(Provenance{
+		Ref: f.Ref, BuilderID: f.Builder, SLSALevel: f.BuilderLevel, Subject: string(artifact),
+		Reason: "slsa-verifier vouches for this builder",
+	})
+	return seal.Holds, f.BuilderLevel
+}
+
+func (r *run) built(p Provenance) {
+	r.result.Provenance = append(r.result.Provenance, p)
+}
+
+func (r *run) mismatch(ref string, m provenance.Mismatch) {
+	f := finding(seal.CodeProvenanceMismatch, "", m.Field, "%.200q: %s: got %.200q, want %.200q as the %s says", ref, m.Field, m.Got, m.Want, m.Against)
+	r.result.Errors = append(r.result.Errors, f)
+}
+
+// claimedSLSA is decision 15: the level is the least of what the manifest says
+// and what the provenance warrants.
+func (r *run) claimedSLSA(tools []*toolChecks) {
+	for _, c := range tools {
+		p := c.sealed.Provenance
+		if p == nil || p.SLSALevel == nil || c.warranted == nil || *p.SLSALevel <= *c.warranted {
+			continue
+		}
+		r.advise(seal.CodeSLSALevelNotMet, "slsa_level: the manifest says %d, certificate and builder warrant %d, which counts", *p.SLSALevel, *c.warranted)
+		return
+	}
+}
