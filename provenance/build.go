@@ -97,6 +97,7 @@ type facts struct {
 	ref        string
 	commit     string
 	config     string // URI@REF of the file that defines the run
+	signer     string // URI@REF of the file that defines the signing job
 	trigger    string
 	runner     string // its class
 	builder    string
@@ -106,11 +107,12 @@ type facts struct {
 func (b Build) facts() facts {
 	f := facts{
 		platform: b.Platform, source: b.SourceRepo(), sourceID: b.RepositoryID, ownerID: b.OwnerID,
-		ref: b.Ref, commit: b.Commit, config: b.ServerURL + "/" + b.WorkflowRef, trigger: b.Event,
-		runner: b.RunnerEnvironment, builder: b.BuilderID(), invocation: b.InvocationID(),
+		ref: b.Ref, commit: b.Commit, config: b.ServerURL + "/" + b.WorkflowRef, signer: b.ServerURL + "/" + b.JobWorkflowRef,
+		trigger: b.Event, runner: b.RunnerEnvironment, builder: b.BuilderID(), invocation: b.InvocationID(),
 	}
 	if b.Platform == GitLab {
 		f.config = "https://" + b.WorkflowRef
+		f.signer = f.config
 	}
 	return f
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/mcp-integrity/seal-action/seal/strictjson"
 )
 
+// certificate compares the whole predicate with what c makes of it.
 func (f *findings) certificate(s *Statement, c seal.Certificate) {
 	differs := func(field, got, want string) {
 		f.add(Mismatch{Field: field, Got: got, Want: want, Against: AgainstCertificate})
@@ -44,8 +45,8 @@ func (f *findings) certificate(s *Statement, c seal.Certificate) {
 func factsOf(c seal.Certificate) facts {
 	return facts{
 		platform: issuerPlatform(c), source: c.SourceRepositoryURI, sourceID: c.SourceRepositoryID, ownerID: c.SourceOwnerID,
-		ref: c.SourceRef, commit: c.SourceCommit, config: c.BuildConfigURI, trigger: c.BuildTrigger,
-		runner: c.RunnerEnvironment, builder: c.BuildSignerURI, invocation: c.RunInvocationURI,
+		ref: c.SourceRef, commit: c.SourceCommit, config: c.BuildConfigURI, signer: c.BuildSignerURI,
+		trigger: c.BuildTrigger, runner: c.RunnerEnvironment, builder: c.BuildSignerURI, invocation: c.RunInvocationURI,
 	}
 }
 
@@ -55,7 +56,7 @@ func (f facts) lacking() string {
 	for _, e := range []struct{ name, value string }{
 		{"source repository", f.source}, {"source repository identifier", f.sourceID},
 		{"source repository owner identifier", f.ownerID}, {"source repository ref", f.ref},
-		{"source repository digest", f.commit}, {"build config URI", f.config}, {"build trigger", f.trigger},
+		{"source repository digest", f.commit}, {"build config URI", f.path()}, {"build trigger", f.trigger},
 		{"runner environment", f.runner}, {"build signer URI", f.builder}, {"run invocation URI", f.invocation},
 	} {
 		if e.value == "" {

@@ -3,6 +3,7 @@ package provenance
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/opencontainers/go-digest"
 
@@ -94,7 +95,7 @@ func Check(s *Statement, e Expected) []Mismatch {
 // all hold.
 func CheckForeign(s *Statement, builder string, manifest *seal.Provenance, artifacts []digest.Digest) []Mismatch {
 	var all findings
-	if builder == "" || s.builderID != builder {
+	if builder == "" || !sameBuilder(s.builderID, builder) {
 		all.add(Mismatch{Field: "runDetails.builder.id", Got: show(s.builderID), Want: show(builder), Against: AgainstVerifier})
 	}
 	if manifest != nil {
@@ -125,4 +126,16 @@ func (f *findings) list() []Mismatch {
 		last.Field += fmt.Sprintf(" (and %d more)", f.more)
 	}
 	return f.all
+}
+
+// sameBuilder compares two builder ids. Either may leave its version out, and
+// refs/tags/v1.2.3 is the version v1.2.3: the verifier's is that of the
+// certificate, which it has compared with the predicate by the same rules.
+func sameBuilder(got, want string) bool {
+	name, version, _ := strings.Cut(got, "@")
+	wantName, wantVersion, _ := strings.Cut(want, "@")
+	if version == "" || wantVersion == "" {
+		return name == wantName
+	}
+	return name == wantName && strings.TrimPrefix(version, "refs/tags/") == strings.TrimPrefix(wantVersion, "refs/tags/")
 }

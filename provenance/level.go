@@ -26,17 +26,14 @@ type Situation struct {
 	Checked bool
 }
 
-// Situation is that of b. Whether b built the artifact, the caller knows.
-func (b Build) Situation(builtHere bool) Situation {
+// SituationOf is that of a build that made the artifact itself, and whose
+// provenance will be checked.
+func SituationOf(b Build) Situation {
 	f := b.facts()
-	s := Situation{
-		Platform: b.Platform, Event: b.Event, Workflow: f.config, JobWorkflow: f.builder,
-		Hosted: hostedBy(b.Platform, b.ServerURL, b.RunnerEnvironment), BuiltHere: builtHere, Checked: true,
+	return Situation{
+		Platform: b.Platform, Hosted: hostedBy(b.Platform, b.ServerURL, b.RunnerEnvironment), Event: b.Event,
+		Workflow: f.config, JobWorkflow: f.signer, BuiltHere: true, Checked: true,
 	}
-	if b.Platform == GitLab {
-		s.JobWorkflow = f.config
-	}
-	return s
 }
 
 // hostedBy says whether the platform itself operates a runner. Only github.com,

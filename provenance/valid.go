@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
-	"strings"
 	"unicode"
 	"unicode/utf8"
 )
@@ -63,10 +62,8 @@ func (b Build) check() error {
 			return fmt.Errorf("build: %s: got %.100q, want such as %q", m.name, m.value, m.example)
 		}
 	}
-	for segment := range strings.SplitSeq(b.Repository, "/") {
-		if segment == "." || segment == ".." {
-			return fmt.Errorf("build: repository: got %.100q, want no segment %q", b.Repository, segment)
-		}
+	if hasDots(b.Repository) {
+		return fmt.Errorf("build: repository: got %.100q, want no segment \".\" or \"..\" in it", b.Repository)
 	}
 	if b.facts().path() == "" {
 		return fmt.Errorf("build: workflow ref: got %.100q, want one that ends with @ and a ref", b.WorkflowRef)
