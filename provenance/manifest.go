@@ -1,6 +1,7 @@
 package provenance
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -80,22 +81,15 @@ func mayBeOf(ref, branch string) bool {
 	return ref == "refs/heads/"+branch || strings.HasPrefix(ref, "refs/tags/")
 }
 
-// foreignSource looks for the manifest's source among the dependencies: builders
-// record it as git+URL@REF with a gitCommit, older ones with a sha1.
+// foreignSource compares the manifest's source with the first dependency that
+// comes from git: builders put the source there, as git+URL@REF with a gitCommit
+// or, in older versions, a sha1. The others are what the build took besides.
 func (f *findings) foreignSource(s *Statement, m *seal.Provenance) {
 	var repository, commit string
-	for _, d := range s.dependencies {
-		url, _, _ := strings.Cut(d.URI, "@refs/")
-		hash := d.Digest["gitCommit"]
-		if hash == "" {
-			hash = d.Digest["sha1"]
-		}
-		if hash == "" || !strings.HasPrefix(d.URI, "git+") {
-			continue
-		}
-		if repository == "" || sameRepository(url, m.SourceRepo) && hash == m.Commit {
-			repository, commit = url, hash
-		}
+	if n := slices.IndexFunc(s.dependencies, func(d dependency) bool { return strings.HasPrefix(d.URI, "git+") }); n >= 0 {
+		source := s.dependencies[n]
+		repository, _, _ = strings.Cut(source.URI, "@refs/")
+		commit = cmp.Or(source.Digest["gitCommit"], source.Digest["sha1"])
 	}
 	f.stated("source_repo", repository, m.SourceRepo, sameRepository)
 	f.stated("commit", commit, m.Commit, equal)
