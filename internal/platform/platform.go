@@ -4,7 +4,8 @@
 //
 // All of it is a claim for the manifest to make (MIS §8.3, §12.2), not a fact
 // that anything may trust: environment variables and git configuration belong
-// to whoever runs us. What an identity token proves is another matter.
+// to whoever runs us. What an identity token proves is another matter: see
+// below.
 //
 // The order of belief is environment before git. In CI the environment names
 // the repository and commit that the platform's identity token will name too,
@@ -15,6 +16,44 @@
 // Call [Detect] before any stranger's code runs: git reads .git/config, and
 // while everything there that names a program is switched off, a file that
 // nobody could write yet is better still.
+//
+// # Identity tokens
+//
+// [Tokens] finds where this job's OpenID Connect tokens come from, and asks
+// nobody: the tool server runs, and is gone, before the first token exists
+// (rule 1 of the house). [TokenSource.Token] gives one to sign with.
+// [TokenSource.Facts] gives what the platform's issuer says of the build, from
+// a token that was verified against the issuer's keys (RS256, issuer, audience,
+// times) and never from a variable; the environment must agree with it. On
+// GitHub that is a token for nobody, which can sign nothing; on GitLab there is
+// but one token.
+//
+// A token is masked (GitHub) before anything else can print it. It stands in no
+// error, no notice and no file of ours. Every service is asked over TLS, without
+// redirects, within bounds, again and again for three minutes where it does not
+// answer as it should.
+//
+// # What keeps a stranger from signing as this job
+//
+// The tool server gets an environment that is built, never ours, and on Linux
+// cannot read our memory or environment (server.Shield). [Withhold] takes the
+// variables out of what later children could inherit. Neither helps where the
+// right to sign stood in the environment before we were started, as it does on
+// GitLab (SIGSTORE_ID_TOKEN itself) and on GitHub (the right to ask for
+// tokens), and [Exposed] says so:
+//
+//   - The kernel keeps the environment that a process started with. Taking a
+//     variable out of ours leaves it in /proc/PID/environ of this process, which
+//     Shield closes, and of every process before us, such as the job's shell or
+//     the runner, which nothing here can close: the same user reads it there,
+//     and may read that process's memory.
+//   - Root reads all of it, whatever we do. A tool server that runs as root in
+//     the job's container can sign as the job.
+//   - A token that was read can be used until it expires (on GitLab, with the
+//     job's timeout), after the server is gone and anywhere in the world.
+//
+// What closes the gap is another job without the token for running the server,
+// or another user for it who sees none of the job's processes.
 package platform
 
 import (
