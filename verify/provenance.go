@@ -14,10 +14,21 @@ import (
 // ProvenanceSource finds build provenance, and checks who signed it.
 type ProvenanceSource interface {
 	// Find returns every provenance that there is for an artifact: what the
-	// caller has, and what uri, the manifest's build_attestation_uri, leads to;
-	// "" where the manifest has none. Nothing found is no error. An error that
-	// wraps [ErrUnavailable] says that there may be some.
-	Find(ctx context.Context, uri string, artifact digest.Digest) ([]FoundProvenance, error)
+	// caller has, else what the manifest's build_attestation_uri leads to.
+	// Nothing found is no error. An error that wraps [ErrUnavailable] says that
+	// there may be some.
+	Find(ctx context.Context, q ProvenanceQuery) ([]FoundProvenance, error)
+}
+
+// ProvenanceQuery is what a manifest says of an artifact's build: where its
+// provenance is, and what it must be about.
+type ProvenanceQuery struct {
+	// URI is build_attestation_uri, "" where the manifest has none.
+	URI string
+	// Artifact is what the manifest names.
+	Artifact seal.Artifact
+	// SourceRepo is source_repo, "" where the manifest has none.
+	SourceRepo string
 }
 
 // FoundProvenance is one provenance that a [ProvenanceSource] found.
@@ -43,20 +54,16 @@ type FoundProvenance struct {
 // certificate that signed it and against the manifest. A valid signature says
 // nothing about what a predicate claims.
 func (r *run) provenance(ctx context.Context) {
-	type query struct {
-		uri      string
-		artifact digest.Digest
-	}
-	about := map[query][]*toolChecks{}
-	var order []query
+	about := map[ProvenanceQuery][]*toolChecks{}
+	var order []ProvenanceQuery
 	for _, name := range r.order {
 		c := r.checks[name]
 		if c.sealed == nil || c.sealed.Artifact == nil {
 			continue
 		}
-		q := query{artifact: c.sealed.Artifact.Digest}
+		q := ProvenanceQuery{Artifact: *c.sealed.Artifact}
 		if p := c.sealed.Provenance; p != nil {
-			q.uri = p.BuildAttestationURI
+			q.URI, q.SourceRepo = p.BuildAttestationURI, p.SourceRepo
 		}
 		if about[q] == nil {
 			order = append(order, q)
@@ -64,26 +71,30 @@ func (r *run) provenance(ctx context.Context) {
 		about[q] = append(about[q], c)
 	}
 	if r.Provenance == nil || len(order) == 0 {
-		if slices.ContainsFunc(order, func(q query) bool { return q.uri != "" }) {
+		if slices.ContainsFunc(order, func(q ProvenanceQuery) bool { return q.URI != "" }) {
 			r.skip("provenance", "it was not looked for")
 		}
 		return
 	}
 	for _, q := range order {
-		r.buildOf(ctx, q.uri, q.artifact, about[q])
+		r.buildOf(ctx, q, about[q])
 	}
 }
 
 // buildOf checks the provenance of one artifact. The first that holds counts;
 // one that is wrong is an error, whatever others say.
-func (r *run) buildOf(ctx context.Context, uri string, artifact digest.Digest, tools []*toolChecks) {
-	found, err := r.Provenance.Find(ctx, uri, artifact)
+func (r *run) buildOf(ctx context.Context, q ProvenanceQuery, tools []*toolChecks) {
+	artifact := q.Artifact.Digest
+	found, err := r.Provenance.Find(ctx, q)
 	if err != nil {
 		r.unmadeProvenance(err)
 		return
 	}
 	if len(found) == 0 {
-		r.skip("provenance", "none was found for %s", artifact)
+		// A manifest that speaks of none has nothing to check.
+		if p := tools[0].sealed.Provenance; p != nil && (p.BuildAttestationURI != "" || p.SLSALevel != nil) {
+			r.skip("provenance", "none was found for %s", artifact)
+		}
 		return
 	}
 	for _, f := range found {

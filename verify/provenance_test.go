@@ -23,9 +23,9 @@ type builds struct {
 	asked *[]string
 }
 
-func (b builds) Find(_ context.Context, uri string, artifact digest.Digest) ([]verify.FoundProvenance, error) {
+func (b builds) Find(_ context.Context, q verify.ProvenanceQuery) ([]verify.FoundProvenance, error) {
 	if b.asked != nil {
-		*b.asked = append(*b.asked, uri+" "+artifact.Algorithm().String())
+		*b.asked = append(*b.asked, q.URI+" "+q.Artifact.Digest.Algorithm().String())
 	}
 	return b.found, b.err
 }

@@ -15,7 +15,7 @@ import (
 )
 
 // assemble makes the manifest from what was observed and what is declared.
-func (r *sealRun) assemble(context.Context) error {
+func (r *sealRun) assemble(ctx context.Context) error {
 	snap := r.view.snapshot
 	if len(snap.Tools) == 0 {
 		return failsf("the server lists no tools: there is nothing to seal").
@@ -36,7 +36,10 @@ func (r *sealRun) assemble(context.Context) error {
 		expires := r.in(d)
 		r.manifest.ExpiresAt = &expires
 	}
-	provenance := r.provenance()
+	provenance, err := r.provenance(ctx)
+	if err != nil {
+		return err
+	}
 	version := snap.Server.Version
 	var sealed *seal.Artifact
 	if f := r.primary(); f != nil {
@@ -108,9 +111,9 @@ func first(candidates ...string) string {
 	return ""
 }
 
-// provenance holds the source of the release (MIS §12.2): what is given, else
-// what the platform or git says, else what the package says.
-func (r *sealRun) provenance() *seal.Provenance {
+// provenance holds the source of the release and its build (MIS §12.2): what is
+// given, else what the platform or git says, else what the package says.
+func (r *sealRun) provenance(ctx context.Context) (*seal.Provenance, error) {
 	p := &seal.Provenance{SourceRepo: first(r.sourceRepo, r.facts.SourceRepo), Commit: r.str("commit")}
 	// A commit of one repository says nothing about another.
 	if p.SourceRepo == r.facts.SourceRepo {
@@ -120,6 +123,9 @@ func (r *sealRun) provenance() *seal.Provenance {
 		}
 	}
 	r.compareSource(p)
+	if err := r.describeBuild(ctx, p); err != nil {
+		return nil, err
+	}
 	switch {
 	case p.SourceRepo == "" || p.Commit == "":
 		r.warn("without source_repo and commit the manifest reaches level 0 only: give --source-repo and --commit")
@@ -127,9 +133,9 @@ func (r *sealRun) provenance() *seal.Provenance {
 		r.warn("commit %.80s is no whole hash, which MIS §12.2 wants", p.Commit)
 	}
 	if *p == (seal.Provenance{}) {
-		return nil
+		return nil, nil
 	}
-	return p
+	return p, nil
 }
 
 // wholeHash is a commit of git, in SHA-1 or SHA-256.

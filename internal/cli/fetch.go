@@ -37,6 +37,12 @@ func (i *invocation) fetch(ctx context.Context, raw string, limit int64) ([]byte
 	if !isSecure(u) {
 		return nil, usagef("%s: want https", name)
 	}
+	return i.get(ctx, httpClient(), u, limit)
+}
+
+// get asks for one document. Its errors are fetch's.
+func (i *invocation) get(ctx context.Context, client *http.Client, u *url.URL, limit int64) ([]byte, error) {
+	name := publicURL(u.String())
 	ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
@@ -44,7 +50,7 @@ func (i *invocation) fetch(ctx context.Context, raw string, limit int64) ([]byte
 		return nil, usagef("%s cannot be fetched", name)
 	}
 	req.Header.Set("Accept", "application/json, */*;q=0.5")
-	resp, err := httpClient().Do(req)
+	resp, err := client.Do(req)
 	if err != nil {
 		// A url.Error quotes the URL, query and all.
 		var quoted *url.Error

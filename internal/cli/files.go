@@ -93,8 +93,12 @@ func sibling(envelope, suffix string) string {
 	return strings.TrimSuffix(envelope, ".json") + suffix
 }
 
-// interfaceSuffix is that of the snapshot beside an envelope.
-const interfaceSuffix = ".interface.json"
+// The suffixes of what lies beside an envelope: the snapshot, and the bundle of
+// the build provenance.
+const (
+	interfaceSuffix  = ".interface.json"
+	provenanceSuffix = ".provenance.sigstore.json"
+)
 
 // print writes data where an option says: "-" is standard output.
 func (i *invocation) print(path string, data []byte) error {

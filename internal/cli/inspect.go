@@ -20,6 +20,9 @@ func runInspect(_ context.Context, inv *invocation) error {
 	if err != nil {
 		return err
 	}
+	if seal.IsBundle(data) {
+		return inv.inspectBundle(data)
+	}
 	e, err := seal.ParseEnvelope(data)
 	if err != nil {
 		return undecidedf("%s: %w", inv.args[0], err)
@@ -138,10 +141,15 @@ func (i *invocation) extractPart(e *seal.Envelope, part string) ([]byte, error) 
 	if part == "statement" {
 		return statementBytes(s)
 	}
+	signed, err := seal.StatementOf(s)
+	keyless := err == nil && seal.IsBundle(signed)
+	if keyless && part == "bundle" {
+		return signed, nil
+	}
 	if s.Sig == nil {
 		return nil, failsf("the publisher's sig is no base64")
 	}
-	sig, err := i.libraryForm(s.Sig)
+	sig, err := i.libraryForm(s.Sig, keyless)
 	if err != nil || part == "signature" {
 		return sig, err
 	}
@@ -162,10 +170,14 @@ func publisherSignature(e *seal.Envelope) (seal.Signature, error) {
 }
 
 // libraryForm is a signature as crypto libraries take it: ES256 as DER, Ed25519
-// as it is. Both have 64 bytes in the envelope; only the key tells them apart.
-func (i *invocation) libraryForm(sig []byte) ([]byte, error) {
+// as it is. Both have 64 bytes in the envelope; only the key tells them apart,
+// and a keyless one is always ES256.
+func (i *invocation) libraryForm(sig []byte, keyless bool) ([]byte, error) {
 	name := i.str("key")
-	if name == "" {
+	switch {
+	case keyless:
+		return derOf(sig)
+	case name == "":
 		i.note("without --key the signature is written as it stands; with an ES256 key it is written as DER")
 		return sig, nil
 	}
@@ -176,6 +188,11 @@ func (i *invocation) libraryForm(sig []byte) ([]byte, error) {
 	if key.Algorithm != keys.ES256 {
 		return sig, nil
 	}
+	return derOf(sig)
+}
+
+// derOf turns JOSE's r‖s into ASN.1's DER.
+func derOf(sig []byte) ([]byte, error) {
 	if len(sig) != 64 {
 		return nil, failsf("signature of %d bytes, want 64", len(sig))
 	}

@@ -74,12 +74,16 @@ func renderText(r *verify.Result) []byte {
 		p.line("server     %s %s", r.ServerName, orDash(r.ServerVersion))
 	}
 	if who := r.Publisher; who != nil {
-		p.line("publisher  %s (%s), keyid %s, %s", who.Namespace, who.ID, who.KeyID, expectation(who.Expected))
+		p.line("publisher  %s (%s), %s, %s", who.Namespace, who.ID, signerWords(who.KeyID, who.Certificate), expectation(who.Expected))
 	}
 	p.line("observed   %s", observedWords(r))
 	p.line("level      %d verified; %d sealed, if all that the manifest names were checked", r.TrustLevel, r.SealedLevel)
 	if c := r.ClaimedLevel; c != nil {
 		p.line("           %d claimed by the server", *c)
+	}
+	for _, b := range r.Provenance {
+		p.line("build      SLSA Build level %d: %s", b.SLSALevel, b.Reason)
+		p.line("           by %s, as %s says", b.BuilderID, b.Ref)
 	}
 	p.findings("error", r.Errors)
 	p.findings("advisory", slices.DeleteFunc(slices.Clone(r.Advisories), func(f verify.Finding) bool {
@@ -97,9 +101,25 @@ func renderText(r *verify.Result) []byte {
 	}
 	p.missing(r)
 	if who := r.Publisher; who != nil && r.Outcome != seal.Fail {
-		p.line("to pin     --namespace %s, and the key with thumbprint %s", who.Namespace, who.Thumbprint)
+		p.line("to pin     %s", pinWords(who.Namespace, who.Thumbprint, who.Certificate))
 	}
 	return p.Bytes()
+}
+
+// signerWords say by whom something was signed: a job, or a key.
+func signerWords(keyID string, c *seal.Certificate) string {
+	if c != nil {
+		return "signed by " + c.SAN
+	}
+	return "keyid " + keyID
+}
+
+// pinWords are the options by which a consumer expects this publisher.
+func pinWords(namespace, thumbprint string, c *seal.Certificate) string {
+	if c != nil {
+		return shellquote.Join(pinOf(namespace, *c)...)
+	}
+	return fmt.Sprintf("--namespace %s, and the key with thumbprint %s", namespace, thumbprint)
 }
 
 func expectation(expected bool) string {
@@ -187,16 +207,23 @@ type sealReport struct {
 	Outcome       seal.Outcome `json:"outcome"`
 	Manifest      string       `json:"manifest"`
 	Interface     string       `json:"interface"`
-	PayloadDigest string       `json:"payload_digest"`
-	ServerName    string       `json:"server_name"`
-	ServerVersion string       `json:"server_version"`
-	Namespace     string       `json:"namespace"`
-	KeyID         string       `json:"keyid"`
-	SealedLevel   int          `json:"sealed_level"`
-	Tools         []string     `json:"tools"`
-	Artifacts     []reportFile `json:"artifacts"`
-	Warnings      []string     `json:"warnings"`
-	Written       bool         `json:"written"`
+	// Provenance is the bundle of the build provenance, "" where there is none.
+	Provenance string `json:"provenance"`
+	// SLSALevel is what the manifest says; nil where it says nothing.
+	SLSALevel     *int              `json:"slsa_level"`
+	SLSAReason    string            `json:"slsa_reason"`
+	Certificate   *seal.Certificate `json:"certificate,omitempty"`
+	Pin           string            `json:"pin"`
+	PayloadDigest string            `json:"payload_digest"`
+	ServerName    string            `json:"server_name"`
+	ServerVersion string            `json:"server_version"`
+	Namespace     string            `json:"namespace"`
+	KeyID         string            `json:"keyid"`
+	SealedLevel   int               `json:"sealed_level"`
+	Tools         []string          `json:"tools"`
+	Artifacts     []reportFile      `json:"artifacts"`
+	Warnings      []string          `json:"warnings"`
+	Written       bool              `json:"written"`
 }
 
 type reportFile struct {
@@ -213,11 +240,19 @@ func (r *sealRun) report() error {
 		Manifest: r.str("output"), Interface: sibling(r.str("output"), interfaceSuffix),
 		PayloadDigest: string(r.algorithm.FromBytes(r.payload)),
 		ServerName:    m.Server.Name, ServerVersion: m.Server.Version,
-		Namespace: m.Server.Publisher.Namespace, KeyID: r.key.KeyID(), SealedLevel: r.checked.SealedLevel,
+		Namespace: m.Server.Publisher.Namespace, KeyID: r.checked.Publisher.KeyID, SealedLevel: r.checked.SealedLevel,
+		Certificate: r.certificate, SLSAReason: r.slsaReason,
+		Pin:   pinWords(m.Server.Publisher.Namespace, r.checked.Publisher.Thumbprint, r.certificate),
 		Tools: []string{}, Artifacts: []reportFile{}, Warnings: append([]string{}, r.warnings...), Written: !r.is("dry-run"),
+	}
+	if r.provenanceBundle != nil {
+		rep.Provenance = sibling(r.str("output"), provenanceSuffix)
 	}
 	for _, t := range m.Tools {
 		rep.Tools = append(rep.Tools, t.Name)
+		if t.Provenance != nil {
+			rep.SLSALevel = t.Provenance.SLSALevel
+		}
 	}
 	primary := r.primary()
 	for i := range r.artifacts {
@@ -241,7 +276,10 @@ func (r *sealRun) renderReport(rep sealReport) ([]byte, error) {
 	p := &page{}
 	p.line("sealed     %s", r.place())
 	p.line("server     %s %s, %d tools", rep.ServerName, orDash(rep.ServerVersion), len(rep.Tools))
-	p.line("publisher  %s (%s), keyid %s", rep.Namespace, r.manifest.Server.Publisher.ID, rep.KeyID)
+	p.line("publisher  %s (%s), %s", rep.Namespace, r.manifest.Server.Publisher.ID, signerWords(rep.KeyID, rep.Certificate))
+	if rep.SLSALevel != nil {
+		p.line("build      SLSA Build level %d: %s", *rep.SLSALevel, rep.SLSAReason)
+	}
 	for _, a := range rep.Artifacts {
 		kind := "artifact "
 		if !a.Sealed {
@@ -257,7 +295,10 @@ func (r *sealRun) renderReport(rep sealReport) ([]byte, error) {
 	}
 	p.line("level      %d, when a consumer has checked all that the manifest names", rep.SealedLevel)
 	p.line("interface  %s", rep.Interface)
-	p.line("to pin     --namespace %s, and the key with thumbprint %s", rep.Namespace, r.key.Public().Thumbprint)
+	if rep.Provenance != "" {
+		p.line("provenance %s", rep.Provenance)
+	}
+	p.line("to pin     %s", rep.Pin)
 	p.line("to verify  %s", r.verifyCommand())
 	return p.Bytes(), nil
 }
@@ -265,8 +306,17 @@ func (r *sealRun) renderReport(rep sealReport) ([]byte, error) {
 // verifyCommand is the command that verifies what was sealed, to be typed as it
 // stands.
 func (r *sealRun) verifyCommand() string {
-	words := []string{"mcp-integrity", "verify", r.str("output"), "--namespace", r.publisher.Namespace}
+	words := []string{"mcp-integrity", "verify", r.str("output")}
+	if r.certificate != nil {
+		words = append(words, pinOf(r.publisher.Namespace, *r.certificate)...)
+		if root := r.str("trusted-root"); root != "" {
+			words = append(words, "--trusted-root", root)
+		}
+	} else {
+		words = append(words, "--namespace", r.publisher.Namespace)
+	}
 	switch key := r.str("key"); {
+	case r.key == nil:
 	case r.localKey:
 		words = append(words, "--key", "local")
 	case key == "" || key[0] == '{':

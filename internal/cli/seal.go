@@ -13,6 +13,7 @@ import (
 	"github.com/mcp-integrity/seal-action/internal/declare"
 	"github.com/mcp-integrity/seal-action/internal/keys"
 	"github.com/mcp-integrity/seal-action/internal/platform"
+	"github.com/mcp-integrity/seal-action/provenance"
 	"github.com/mcp-integrity/seal-action/seal"
 	"github.com/mcp-integrity/seal-action/verify"
 )
@@ -24,8 +25,12 @@ type sealRun struct {
 	sourceRepo string        // as --source-repo says, without what may be a secret in it
 	declared   *declare.File // nil where there is no declarations file
 	facts      platform.Facts
-	key        keys.PrivateKey
+	key        *keys.PrivateKey // nil where only a certificate signs
 	localKey   bool
+	keyless    bool
+	tokens     *platform.TokenSource // nil where this place has no identity tokens
+	sigstore   *sigstore
+	build      *provenance.Build // as the platform's token says; nil where none vouches
 
 	publisher seal.Publisher
 	surface   *surface
@@ -33,10 +38,14 @@ type sealRun struct {
 	view      view
 	snapshot  []byte // the file beside the envelope
 
-	manifest *seal.Manifest
-	payload  []byte // the manifest's canonical bytes
-	envelope []byte
-	checked  *verify.Result // our own verifier's word on the envelope
+	manifest         *seal.Manifest
+	buildStatement   []byte // the build provenance to sign; nil where none is made
+	slsaReason       string // why the manifest's SLSA level is what it is
+	provenanceBundle []byte // the file beside the envelope; nil where there is none
+	certificate      *seal.Certificate
+	payload          []byte // the manifest's canonical bytes
+	envelope         []byte
+	checked          *verify.Result // our own verifier's word on the envelope
 }
 
 // runSeal reads as the seal column of the house: a stage a line.
@@ -47,7 +56,8 @@ func runSeal(ctx context.Context, inv *invocation) error {
 		r.hashForSeal, // the artifact, before the server starts
 		r.observe,     // start the server, list it, twice
 		r.recheck,     // the artifact, after it ended
-		r.assemble,    // manifest
+		r.identify,    // who this job is, now that no stranger's code runs
+		r.assemble,    // manifest and build provenance
 		r.sign,        // envelope
 		r.verifyOwn,   // by the consumer's function
 		r.write,       // files appear, the envelope last
@@ -84,7 +94,10 @@ func (r *sealRun) prepare(ctx context.Context) error {
 			r.note("%s", n)
 		}
 	}
-	if err := r.chooseKey(); err != nil {
+	if r.sigstore, err = sigstoreOf(r.invocation); err != nil {
+		return err
+	}
+	if err := r.chooseSigner(); err != nil {
 		return err
 	}
 	if r.publisher, err = r.choosePublisher(); err != nil {
@@ -120,27 +133,75 @@ func (i *invocation) declarations() (*declare.File, error) {
 	return f, nil
 }
 
-// chooseKey takes the key that is given; at a desk, else, the local one; in CI
-// the lack of a key is wrong use (decision 22).
-func (r *sealRun) chooseKey() error {
+// chooseSigner takes the key that is given, and the job's identity where
+// --keyless says so. Where nothing is said, it is the identity where a token is
+// to be had; at a desk, else, the local key; in CI the lack of both is wrong use
+// (decision 22).
+func (r *sealRun) chooseSigner() error {
+	var noToken error
+	// GitHub's runner takes commands from standard error, too, and standard output
+	// is data that may be redirected past the runner.
+	r.tokens, noToken = platform.Tokens(r.Getenv, platform.TokenOptions{
+		Commands: r.Stderr, Notify: func(line string) { r.note("%s", line) }, Now: r.Now,
+	})
+	r.keyless = r.is("keyless") || !r.given("key") && !r.given("keyless") && r.tokens != nil
+	if r.keyless {
+		if err := r.checkKeyless(noToken); err != nil {
+			return err
+		}
+	}
 	switch {
 	case r.given("key"):
 		return r.givenKey()
+	case r.keyless:
+		return nil
 	case r.facts.Kind != platform.Desk:
-		return usagef("no key is given, and in CI there is no local one").
-			withHint("--key FILE, or the JWK itself as the input signing-key or in MCP_INTEGRITY_KEY")
-	case r.str("namespace") != "":
-		return usagef("--namespace %.100q needs a key: the local key speaks for this user only", r.str("namespace")).
+		return usagef("no key is given, in CI there is no local one, and there is no identity token: %w", noToken).
+			withHint("%s; or --key FILE, or the JWK itself as the input signing-key or in MCP_INTEGRITY_KEY", hintOf(noToken))
+	}
+	return r.ownKey()
+}
+
+// checkKeyless finds what keyless signing lacks before any work is done.
+func (r *sealRun) checkKeyless(noToken error) error {
+	switch {
+	case noToken != nil:
+		return usagef("--keyless: %w", noToken).withHint("%s", hintOf(noToken))
+	case r.str("signing-config") != "" && r.str("trusted-root") == "" && r.str("tuf-mirror") == "":
+		return usagef("--signing-config names a Sigstore, and nothing says how to verify what it signs").
+			withHint("--trusted-root FILE, or --tuf-mirror URL with --tuf-root FILE")
+	case r.str("trusted-root") != "" && r.str("signing-config") == "":
+		return usagef("--trusted-root says whom to trust, and nothing says where to sign").withHint("--signing-config FILE")
+	case r.surface.starts() && platform.Exposed(r.Getenv) && r.tokens.Platform() == platform.GitLab:
+		return usagef("the server would run in a job whose environment holds an identity token, and could sign as you").
+			withHint("run mcp-integrity extract in a job without id_tokens, and seal --interface mcp-integrity.interface.json in this one")
+	}
+	return nil
+}
+
+func hintOf(err error) string {
+	var t *platform.TokenError
+	if errors.As(err, &t) {
+		return t.Hint
+	}
+	return ""
+}
+
+// ownKey is the local key of a desk.
+func (r *sealRun) ownKey() error {
+	if ns := r.str("namespace"); ns != "" {
+		return usagef("--namespace %.100q needs a key: the local key speaks for this user only", ns).
 			withHint("mcp-integrity keygen --output signing-key.json, then --key signing-key.json")
 	}
 	dir, err := r.ConfigDir()
 	if err != nil {
 		return undecidedf("the local key: %w", err)
 	}
-	if r.key, err = keys.Local(dir); err != nil {
+	key, err := keys.Local(dir)
+	if err != nil {
 		return undecidedf("the local key: %w", err)
 	}
-	r.localKey = true
+	r.key, r.localKey = &key, true
 	return nil
 }
 
@@ -155,44 +216,26 @@ func (r *sealRun) givenKey() error {
 		if err != nil {
 			return usagef("the key from the environment: %w", err)
 		}
-		r.key = key
+		r.key = &key
 		return nil
 	}
 	key, err := keys.ReadPrivate(string(data))
 	if err != nil {
 		return usagef("--key: %w", err)
 	}
-	r.key = key
-	return nil
-}
-
-// sign makes the envelope with the publisher's bound attestation.
-func (r *sealRun) sign(context.Context) error {
-	var err error
-	if r.payload, err = seal.MarshalManifest(r.manifest); err != nil {
-		return failsf("%w", err)
-	}
-	e := seal.NewEnvelope(r.payload)
-	err = e.Attest(r.key, seal.Statement{
-		Role:              seal.RolePublisher,
-		Type:              seal.TypeManifestSigned,
-		Timestamp:         r.manifest.IssuedAt,
-		InterfaceSnapshot: digest.FromBytes(r.snapshot),
-	})
-	if err != nil {
-		return undecidedf("%w", err)
-	}
-	if r.envelope, err = e.Marshal(); err != nil {
-		return failsf("%w", err)
-	}
+	r.key = &key
 	return nil
 }
 
 // verifyOwn is rule 3 of the house: nothing appears that the consumer's
 // function would not accept.
 func (r *sealRun) verifyOwn(ctx context.Context) error {
+	if r.envelope == nil { // a dry run that signed nothing
+		r.checked = &verify.Result{Publisher: &verify.Publisher{}}
+		return nil
+	}
 	v := verify.Verifier{
-		Keys:             seal.Keys{Public: []seal.PublicKey{r.key.Public().Seal()}, Roles: []seal.Role{seal.RolePublisher}},
+		Keys:             r.ownAuthenticator(),
 		Namespace:        r.manifest.Server.Publisher.Namespace,
 		IdentityExpected: true,
 		Server:           seen{r.view},
@@ -202,12 +245,31 @@ func (r *sealRun) verifyOwn(ctx context.Context) error {
 	if len(r.artifacts) > 0 {
 		v.Artifacts = hashed(r.artifacts)
 	}
+	if r.provenanceBundle != nil {
+		v.Provenance = &builds{inv: r.invocation, sigstore: r.sigstore, data: r.provenanceBundle, ref: provenanceSuffix}
+	}
 	r.checked = v.Verify(ctx, r.envelope)
 	if len(r.checked.Errors) > 0 {
 		e := r.checked.Errors[0]
-		return undecidedf("our own verifier refuses what was sealed, and nothing was written: %s: %s", e.Name, e.Message)
+		return failsf("our own verifier refuses what was sealed, and nothing was written: %s: %s", e.Name, e.Message)
 	}
 	return nil
+}
+
+// ownAuthenticator is that of a consumer who expects just this publisher.
+func (r *sealRun) ownAuthenticator() seal.Authenticator {
+	a := authenticator{sigstore: r.sigstore, named: true, keys: seal.Keys{Roles: []seal.Role{seal.RolePublisher}}}
+	if r.key != nil {
+		a.keys.Public = []seal.PublicKey{r.key.Public().Seal()}
+	}
+	if c := r.certificate; c != nil {
+		own := seal.Identity{Issuer: c.Issuer, SAN: c.SAN, Repository: c.SourceRepositoryURI, SelfHosted: true}
+		if ns, err := seal.NamespaceIdentity(r.publisher.Namespace); err == nil {
+			own.Issuer, own.Owner = ns.Issuer, ns.Owner
+		}
+		a.expected = []seal.Identity{own}
+	}
+	return a
 }
 
 // seen is a view that was had already, as a [verify.Surface].
@@ -238,7 +300,11 @@ func (r *sealRun) write(context.Context) error {
 	if out == "-" {
 		return r.print("-", r.envelope)
 	}
-	return writeFiles(file{sibling(out, interfaceSuffix), r.snapshot}, file{out, r.envelope})
+	files := []file{{sibling(out, interfaceSuffix), r.snapshot}}
+	if r.provenanceBundle != nil {
+		files = append(files, file{sibling(out, provenanceSuffix), r.provenanceBundle})
+	}
+	return writeFiles(append(files, file{out, r.envelope})...)
 }
 
 // place says where the envelope is, for people.

@@ -118,6 +118,9 @@ func (s *surface) settings(declared *declare.File) error {
 // live says that something runs, or is reached.
 func (s *surface) live() bool { return s.snapshot == "" }
 
+// starts says that a stranger's code would run here.
+func (s *surface) starts() bool { return s.live() && s.target.URL == "" }
+
 // view is one look at a surface.
 type view struct {
 	snapshot *fingerprint.Snapshot

@@ -22,6 +22,10 @@ func runVerify(ctx context.Context, inv *invocation) error {
 	if err != nil {
 		return err
 	}
+	summaryKey, err := inv.summaryKey()
+	if err != nil {
+		return err
+	}
 	envelope, err := inv.fetchManifest(ctx)
 	var result *verify.Result
 	var wrong *exitError
@@ -35,13 +39,42 @@ func runVerify(ctx context.Context, inv *invocation) error {
 	case err != nil:
 		return err
 	default:
+		if err := v.prepare(ctx, envelope); err != nil {
+			return err
+		}
 		result = v.Verify(ctx, envelope)
+	}
+	if err := inv.summarise(result, envelope, summaryKey); err != nil {
+		return err
 	}
 	return inv.printResult(result)
 }
 
+// verifier is the verifier that the options describe, with the Sigstore
+// instance that it may need.
+type verifier struct {
+	verify.Verifier
+	sigstore *sigstore
+}
+
+// prepare has the trusted root at hand where the manifest was signed under a
+// certificate: a root that cannot be had says nothing about the manifest.
+func (v *verifier) prepare(ctx context.Context, envelope []byte) error {
+	e, err := seal.ParseEnvelope(envelope)
+	if err != nil {
+		return nil // the verifier says what is wrong with it
+	}
+	for _, s := range e.Signatures {
+		if statement, err := seal.StatementOf(s); err == nil && seal.IsBundle(statement) {
+			_, err := v.sigstore.Trust(ctx)
+			return err
+		}
+	}
+	return nil
+}
+
 // verifier puts together what the options trust and look at.
-func (i *invocation) verifier(ctx context.Context) (*verify.Verifier, error) {
+func (i *invocation) verifier(ctx context.Context) (*verifier, error) {
 	policy, err := seal.ParsePolicy(i.str("policy"))
 	if err != nil {
 		return nil, usagef("--%w", err)
@@ -57,10 +90,27 @@ func (i *invocation) verifier(ctx context.Context) (*verify.Verifier, error) {
 	if err != nil {
 		return nil, err
 	}
-	v := &verify.Verifier{
-		Keys:               seal.Keys{Public: public, Roles: []seal.Role{seal.RolePublisher}},
-		Namespace:          i.str("namespace"),
-		IdentityExpected:   len(public) > 0 || i.str("namespace") != "",
+	v := &verifier{}
+	if v.sigstore, err = sigstoreOf(i); err != nil {
+		return nil, err
+	}
+	expected, named, err := i.expectedIdentity()
+	if err != nil {
+		return nil, err
+	}
+	var identities []seal.Identity
+	if named {
+		identities = append(identities, expected)
+	}
+	v.Verifier = verify.Verifier{
+		Keys: authenticator{
+			sigstore: v.sigstore, expected: identities, named: len(public) > 0 || i.str("namespace") != "",
+			keys: seal.Keys{Public: public, Roles: []seal.Role{seal.RolePublisher}},
+		},
+		Namespace: i.str("namespace"),
+		// A key is there since somebody gave it; a certificate's identity is
+		// compared by its own authenticator.
+		IdentityExpected:   true,
 		AllowUnboundUnsafe: i.is("allow-unbound"),
 		Policy:             policy,
 		Now:                i.Now,
@@ -68,6 +118,7 @@ func (i *invocation) verifier(ctx context.Context) (*verify.Verifier, error) {
 	if s != nil {
 		v.Server = s
 	}
+	v.Provenance = &builds{inv: i, sigstore: v.sigstore, file: i.str("provenance"), beside: i.beside(provenanceSuffix), offline: i.is("offline")}
 	refs := i.list("artifact")
 	if i.is("offline") && slices.ContainsFunc(refs, func(ref string) bool { return strings.HasPrefix(ref, "oci://") }) {
 		return nil, usagef("--offline and --artifact oci://… exclude each other: save the image as an OCI layout and name that")
@@ -76,6 +127,15 @@ func (i *invocation) verifier(ctx context.Context) (*verify.Verifier, error) {
 		v.Artifacts = artifacts{inv: i, refs: refs, surface: s}
 	}
 	return v, nil
+}
+
+// beside is the file with a suffix that may lie beside a manifest that is a
+// file, "" where the manifest is none.
+func (i *invocation) beside(suffix string) string {
+	if len(i.args) == 1 && isURL(i.args[0]) || len(i.args) == 0 && !isRegular(defaultManifest) {
+		return ""
+	}
+	return sibling(first(append(slices.Clone(i.args), defaultManifest)...), suffix)
 }
 
 // publisherKeys reads the keys that --key and --jwks name. Both may be given.

@@ -1,0 +1,176 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/mcp-integrity/seal-action/internal/slsa"
+	"github.com/mcp-integrity/seal-action/provenance"
+	"github.com/mcp-integrity/seal-action/seal"
+	"github.com/mcp-integrity/seal-action/verify"
+)
+
+// builds finds build provenance: the file that the caller names, else the one
+// beside the manifest, else what the manifest's build_attestation_uri leads to.
+// It implements [verify.ProvenanceSource].
+type builds struct {
+	inv      *invocation
+	sigstore *sigstore
+	// file is the caller's; data and ref are one that is at hand already.
+	file string
+	data []byte
+	ref  string
+	// beside is the file that may lie beside the manifest, "" where none can.
+	beside string
+	// offline says that nothing may be fetched.
+	offline bool
+
+	once sync.Once
+	err  error
+}
+
+// maxProvenanceFile bounds a file of provenance, in bytes: GitHub takes
+// attestations of 16 MiB, and there may be some of them.
+const maxProvenanceFile = 64 << 20
+
+// Find implements [verify.ProvenanceSource].
+func (b *builds) Find(ctx context.Context, q verify.ProvenanceQuery) ([]verify.FoundProvenance, error) {
+	b.once.Do(func() { b.err = b.local() })
+	switch {
+	case b.err != nil:
+		return nil, b.err
+	case b.data != nil:
+		return b.within(ctx, b.data, b.ref, q)
+	case q.URI == "":
+		return nil, nil
+	case b.offline:
+		return nil, fmt.Errorf("%w: offline, %.200q is not followed", verify.ErrUnavailable, q.URI)
+	}
+	data, err := b.inv.follow(ctx, q.URI)
+	if err != nil {
+		return nil, err
+	}
+	return b.within(ctx, data, publicURL(q.URI), q)
+}
+
+// local reads what lies here.
+func (b *builds) local() error {
+	asked := b.file != ""
+	switch {
+	case b.data != nil:
+		return nil
+	case asked:
+		b.ref = b.file
+	case b.beside != "" && isRegular(b.beside):
+		b.ref = b.beside
+	default:
+		return nil
+	}
+	var err error
+	if b.data, err = readFile(b.ref, maxProvenanceFile); err != nil {
+		err = fmt.Errorf("%w: provenance: %w", verify.ErrUnavailable, err)
+		if asked {
+			return &verify.AskedError{Err: err}
+		}
+	}
+	return err
+}
+
+// within verifies every provenance in a document. One that slsa-verifier knows
+// the builder of is its business; any other is a Sigstore bundle, or several.
+func (b *builds) within(ctx context.Context, data []byte, ref string, q verify.ProvenanceQuery) ([]verify.FoundProvenance, error) {
+	claim, err := slsa.Recognise(data)
+	var refused *slsa.Refusal
+	switch {
+	case err == nil:
+		return []verify.FoundProvenance{b.byHelper(ctx, data, claim, ref, q)}, nil
+	case errors.As(err, &refused):
+		return []verify.FoundProvenance{{Ref: ref, Err: err}}, nil
+	}
+	bundles, err := bundlesIn(data)
+	if err != nil {
+		return []verify.FoundProvenance{{Ref: ref, Err: err}}, nil
+	}
+	trust, err := b.sigstore.Trust(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", verify.ErrUnavailable, err)
+	}
+	var found []verify.FoundProvenance
+	for n, bundle := range bundles {
+		f := verify.FoundProvenance{Ref: ref}
+		if len(bundles) > 1 {
+			f.Ref = fmt.Sprintf("%s#%d", ref, n+1)
+		}
+		v, err := trust.Verify(bundle)
+		switch {
+		case err != nil:
+			f.Err = err
+		case len(bundles) > 1 && notProvenance(v.Statement):
+			continue // a store has attestations of every kind
+		default:
+			f.Statement, f.Certificate = v.Statement, &v.Certificate
+		}
+		found = append(found, f)
+	}
+	return found, nil
+}
+
+func notProvenance(statement []byte) bool {
+	_, err := provenance.Parse(statement)
+	return errors.Is(err, provenance.ErrPredicateType)
+}
+
+// builderLevels are the SLSA Build levels that are known of the builders that
+// slsa-verifier vouches for: slsa-github-generator's isolate the build from
+// whoever asks for it; npm's command line runs in the publisher's own job.
+var builderLevels = map[slsa.Kind]int{slsa.KindArtifact: 3, slsa.KindNpm: 2, slsa.KindGitHub: 2}
+
+// byHelper has slsa-verifier look at what one of its builders made.
+func (b *builds) byHelper(ctx context.Context, data []byte, claim slsa.Claim, ref string, q verify.ProvenanceQuery) verify.FoundProvenance {
+	f := verify.FoundProvenance{Ref: ref}
+	request, err := helperRequest(data, claim, q)
+	if err != nil {
+		f.Err = fmt.Errorf("%w: %w", verify.ErrUnavailable, err)
+		return f
+	}
+	helper, err := slsa.Find()
+	if err == nil {
+		helper.Offline = b.offline
+		var v slsa.Verified
+		if v, err = helper.Check(ctx, request); err == nil {
+			f.Statement, f.Builder, f.BuilderLevel = v.Statement, v.BuilderID, builderLevels[claim.Kind]
+			return f
+		}
+	}
+	var notMade *slsa.NotMadeError
+	if errors.As(err, &notMade) {
+		err = fmt.Errorf("%w: %w", verify.ErrUnavailable, err)
+	}
+	f.Err = err
+	return f
+}
+
+func helperRequest(data []byte, claim slsa.Claim, q verify.ProvenanceQuery) (slsa.Request, error) {
+	source, err := slsa.SourceURI(q.SourceRepo)
+	if err != nil {
+		return slsa.Request{}, err
+	}
+	r := slsa.Request{Kind: claim.Kind, Digest: string(q.Artifact.Digest), Provenance: data, SourceURI: source, BuilderID: claim.BuilderID}
+	if claim.Kind != slsa.KindNpm {
+		return r, nil
+	}
+	if alg := q.Artifact.Digest.Algorithm(); alg != "sha512" {
+		return r, fmt.Errorf("npm's provenance names sha512, the manifest %s: seal with --digest-algorithm sha512", alg)
+	}
+	r.Package = &slsa.Package{Name: q.Artifact.Identifier, Version: q.Artifact.Version}
+	return r, nil
+}
+
+var _ verify.ProvenanceSource = (*builds)(nil)
+
+// sealedAs is the query for an artifact that is being sealed.
+func sealedAs(a seal.Artifact, repo string) verify.ProvenanceQuery {
+	return verify.ProvenanceQuery{Artifact: a, SourceRepo: repo}
+}

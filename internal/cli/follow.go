@@ -1,0 +1,131 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strings"
+	"syscall"
+
+	"github.com/mcp-integrity/seal-action/seal/strictjson"
+	"github.com/mcp-integrity/seal-action/verify"
+)
+
+// maxAttestations bounds the bundles behind one build_attestation_uri: the
+// attestation store gives thirty a page, and an artifact has a handful.
+const maxAttestations = 30
+
+// follow fetches what a manifest's build_attestation_uri leads to. The URL is the
+// publisher's, so nothing on this machine or in a private network is asked.
+func (i *invocation) follow(ctx context.Context, raw string) ([]byte, error) {
+	u, err := url.Parse(raw)
+	if err != nil || u.Host == "" || u.Scheme != "https" || u.User != nil {
+		return nil, fmt.Errorf("%w: build_attestation_uri %.200q: only https://HOST/PATH can be followed", verify.ErrUnavailable, raw)
+	}
+	return i.get(ctx, guardedClient(), u, maxProvenanceFile)
+}
+
+// bundlesIn takes one bundle, JSON lines of them, or the attestation store's
+// {"attestations":[{"bundle":…}]} apart.
+func bundlesIn(data []byte) ([][]byte, error) {
+	var store struct {
+		Attestations []struct {
+			Bundle json.RawMessage `json:"bundle"`
+		} `json:"attestations"`
+	}
+	if err := strictjson.UnmarshalOpen(data, &store); err == nil && store.Attestations != nil {
+		var bundles [][]byte
+		for n, a := range store.Attestations {
+			if len(a.Bundle) == 0 || string(a.Bundle) == "null" {
+				return nil, fmt.Errorf("%w: attestations[%d] has no bundle", verify.ErrUnavailable, n)
+			}
+			bundles = append(bundles, a.Bundle)
+		}
+		return bounded(bundles)
+	}
+	var lines [][]byte
+	if strictjson.Check(data) == nil {
+		return [][]byte{data}, nil
+	}
+	for line := range strings.Lines(string(data)) {
+		if strings.TrimSpace(line) != "" {
+			lines = append(lines, []byte(line))
+		}
+	}
+	return bounded(lines)
+}
+
+func bounded(bundles [][]byte) ([][]byte, error) {
+	if len(bundles) > maxAttestations {
+		return nil, fmt.Errorf("%d attestations, want at most %d", len(bundles), maxAttestations)
+	}
+	return bundles, nil
+}
+
+// errPrivate says that a stranger's URL leads where only we can reach.
+var errPrivate = errors.New("the address is not public, and a stranger's URL is not followed there")
+
+// guardedClient is httpClient for URLs that a stranger wrote: it connects to
+// public addresses only, whatever a name resolves to at that moment. A proxy that the
+// environment names is ours, and reaches what it may.
+func guardedClient() *http.Client {
+	client := httpClient()
+	transport := client.Transport.(*http.Transport)
+	if proxied() {
+		return client
+	}
+	dialer := &net.Dialer{Timeout: fetchTimeout, Control: func(_, address string, _ syscall.RawConn) error {
+		return publicAddress(address)
+	}}
+	transport.DialContext = dialer.DialContext
+	client.CheckRedirect = func(req *http.Request, via []*http.Request) error {
+		if req.URL.Scheme != "https" {
+			return fmt.Errorf("a redirect to %s://%s is not followed", req.URL.Scheme, req.URL.Host)
+		}
+		return checkRedirect(req, via)
+	}
+	return client
+}
+
+func proxied() bool {
+	u, err := http.ProxyFromEnvironment(&http.Request{URL: &url.URL{Scheme: "https", Host: "mcp-integrity.org"}})
+	return err == nil && u != nil
+}
+
+// publicAddress returns an error for an address that is not on the public
+// internet: loopback, private, link-local (where clouds keep their credentials),
+// shared, or multicast.
+func publicAddress(address string) error {
+	ap, err := netip.ParseAddrPort(address)
+	if err != nil {
+		return err
+	}
+	ip := ap.Addr().Unmap()
+	if !ip.IsGlobalUnicast() || ip.IsPrivate() {
+		return errPrivate
+	}
+	for _, p := range reserved {
+		if p.Contains(ip) {
+			return errPrivate
+		}
+	}
+	return nil
+}
+
+// reserved are ranges that Go counts as global unicast, and that lead nowhere
+// public (RFC 6598, 6890, 2544, and the mappings of IPv4 into IPv6).
+var reserved = []netip.Prefix{
+	netip.MustParsePrefix("0.0.0.0/8"),
+	netip.MustParsePrefix("100.64.0.0/10"),
+	netip.MustParsePrefix("192.0.0.0/24"),
+	netip.MustParsePrefix("198.18.0.0/15"),
+	netip.MustParsePrefix("240.0.0.0/4"),
+	netip.MustParsePrefix("64:ff9b::/96"),
+	netip.MustParsePrefix("64:ff9b:1::/48"),
+	netip.MustParsePrefix("2002::/16"),
+}

@@ -1,0 +1,205 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"path"
+	"path/filepath"
+	"strings"
+
+	"github.com/opencontainers/go-digest"
+
+	"github.com/mcp-integrity/seal-action/internal/artifact"
+	"github.com/mcp-integrity/seal-action/internal/platform"
+	"github.com/mcp-integrity/seal-action/provenance"
+	"github.com/mcp-integrity/seal-action/seal"
+	"github.com/mcp-integrity/seal-action/verify"
+)
+
+// identify asks who this job is, now that no stranger's code runs any more
+// (rule 1 of the house). From here on the facts are those of the platform's
+// verified token, whatever the environment says.
+func (r *sealRun) identify(ctx context.Context) error {
+	if r.tokens == nil || r.facts.Kind == platform.Desk {
+		return nil
+	}
+	build, err := r.tokens.Facts(ctx)
+	switch {
+	case errors.Is(err, platform.ErrNoFacts):
+		return r.noFacts(err)
+	case err != nil:
+		return tokenError(err)
+	}
+	r.build = &build
+	if r.is("built-elsewhere") {
+		return nil
+	}
+	repo := build.SourceRepo()
+	if r.sourceRepo != "" && !strings.EqualFold(r.sourceRepo, repo) {
+		return failsf("--source-repo: got %s, but this job builds %s, as its identity token says", r.sourceRepo, repo).
+			withHint("leave --source-repo out, or say --built-elsewhere where another run built the artifact")
+	}
+	if c := r.str("commit"); c != "" && c != build.Commit {
+		return failsf("--commit: got %.80q, but this job builds %s, as its identity token says", c, build.Commit).
+			withHint("leave --commit out, or say --built-elsewhere where another run built the artifact")
+	}
+	r.facts.SourceRepo, r.facts.Commit = repo, build.Commit
+	r.facts.Branch = strings.TrimPrefix(build.Ref, "refs/heads/")
+	if r.facts.Branch == build.Ref {
+		r.facts.Branch = "" // a tag, or a pull request
+	}
+	return nil
+}
+
+// noFacts goes on without build facts, unless provenance is required.
+func (r *sealRun) noFacts(err error) error {
+	if r.str("slsa-provenance") == "true" {
+		return tokenError(err)
+	}
+	r.note("no build provenance: %v", err)
+	return nil
+}
+
+// tokenError gives a failure of the platform's tokens its exit code: something
+// that did not answer is undecided, a token that nobody should take fails.
+func tokenError(err error) error {
+	exit := failsf("%w", err)
+	if errors.Is(err, platform.ErrOutage) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		exit = undecidedf("%w", err)
+	}
+	var t *platform.TokenError
+	if errors.As(err, &t) && t.Hint != "" {
+		exit = exit.withHint("%s", t.Hint)
+	}
+	return exit
+}
+
+// describeBuild makes the provenance that this run vouches for, and fills what
+// the manifest says of the build (MIS §12.2). What is handed over by
+// --provenance comes first: its builder knew.
+func (r *sealRun) describeBuild(ctx context.Context, p *seal.Provenance) error {
+	if r.str("provenance") != "" {
+		return r.handedOver(ctx, p)
+	}
+	why := r.noProvenance()
+	if r.build != nil && !r.is("built-elsewhere") {
+		p.BuildSystem, p.BuilderID, p.BuildWorkflow = r.build.BuildSystem(), r.build.BuilderID(), r.build.BuildWorkflow()
+		p.BuildTimestamp = &r.manifest.IssuedAt
+	}
+	if why != "" {
+		if r.str("slsa-provenance") == "true" {
+			return failsf("build provenance is required (slsa-provenance: true), and there is none: %s", why)
+		}
+		if r.keyless || r.build != nil {
+			r.note("no build provenance: %s", why)
+		}
+		return nil
+	}
+	payload, err := provenance.New(*r.build, subjectsOf(r.artifacts))
+	if err != nil {
+		return failsf("%w", err)
+	}
+	level, reason := provenance.Warranted(provenance.SituationOf(*r.build))
+	p.SLSALevel = &level
+	r.buildStatement, r.slsaReason = payload, reason
+	return nil
+}
+
+// noProvenance says why this run makes no build provenance, "" where it does.
+func (r *sealRun) noProvenance() string {
+	switch {
+	case r.str("slsa-provenance") == "false":
+		return "slsa-provenance is false"
+	case r.is("built-elsewhere"):
+		return "the artifact was built elsewhere"
+	case len(r.artifacts) == 0:
+		return "no artifact is given (--artifact)"
+	case r.build == nil:
+		return "no platform vouches for this build"
+	case !r.keyless:
+		return "it is signed under the job's own identity only (--keyless)"
+	}
+	return ""
+}
+
+// subjectsOf are all artifacts, each once.
+func subjectsOf(found []artifact.Found) []provenance.Subject {
+	var subjects []provenance.Subject
+	for _, f := range found {
+		subjects = append(subjects, provenance.Subject{Name: subjectName(f), Digest: map[string]string{
+			string(f.Artifact.Digest.Algorithm()): f.Artifact.Digest.Encoded(),
+		}})
+	}
+	return subjects
+}
+
+// subjectName is the file's name, as a consumer has it, or the image's.
+func subjectName(f artifact.Found) string {
+	if rest, ok := strings.CutPrefix(f.Ref, "oci://"); ok {
+		name, _, _ := strings.Cut(rest, "@")
+		return name
+	}
+	return path.Base(filepath.ToSlash(filepath.Clean(f.Ref)))
+}
+
+// handedOver takes the provenance that the artifact's builder made: verified,
+// about these artifacts, and not contradicting what is given here.
+func (r *sealRun) handedOver(ctx context.Context, p *seal.Provenance) error {
+	f := r.primary()
+	if f == nil {
+		return usagef("--provenance is about an artifact, and none is given: add --artifact")
+	}
+	source := &builds{inv: r.invocation, sigstore: r.sigstore, file: r.str("provenance")}
+	found, err := source.Find(ctx, sealedAs(f.Artifact, p.SourceRepo))
+	if err != nil {
+		return failsf("--provenance: %w", err)
+	}
+	for _, one := range found {
+		if errors.Is(one.Err, verify.ErrUnavailable) {
+			return undecidedf("--provenance %s: %w", one.Ref, one.Err)
+		}
+		if one.Err != nil {
+			return failsf("--provenance %s: %w", one.Ref, one.Err)
+		}
+		if err := r.adopt(p, one, f.Artifact.Digest); err != nil {
+			return err
+		}
+	}
+	r.provenanceBundle, err = readFile(r.str("provenance"), maxProvenanceFile)
+	return err
+}
+
+// adopt fills the manifest with what a verified provenance says.
+func (r *sealRun) adopt(p *seal.Provenance, f verify.FoundProvenance, artifact digest.Digest) error {
+	s, err := provenance.Parse(f.Statement)
+	if err != nil {
+		return failsf("--provenance %s: %w", f.Ref, err)
+	}
+	var mismatches []provenance.Mismatch
+	level := f.BuilderLevel
+	if f.Certificate != nil {
+		mismatches = provenance.Check(s, provenance.Expected{Certificate: *f.Certificate, Artifacts: []digest.Digest{artifact}})
+		level, r.slsaReason = provenance.WarrantedBy(*f.Certificate)
+		r.adoptSource(p, f.Certificate.SourceRepositoryURI, f.Certificate.SourceCommit)
+	} else {
+		mismatches = provenance.CheckForeign(s, f.Builder, nil, []digest.Digest{artifact})
+		r.slsaReason = "slsa-verifier vouches for its builder"
+	}
+	if len(mismatches) > 0 {
+		m := mismatches[0]
+		return failsf("--provenance %s: %s: got %.200q, want %.200q as the %s says", f.Ref, m.Field, m.Got, m.Want, m.Against)
+	}
+	p.BuilderID, p.SLSALevel = s.BuilderID(), &level
+	return nil
+}
+
+// adoptSource takes the source that the builder's certificate proves, where
+// nobody said otherwise.
+func (r *sealRun) adoptSource(p *seal.Provenance, repo, commit string) {
+	if r.sourceRepo == "" && repo != "" {
+		p.SourceRepo = repo
+	}
+	if r.str("commit") == "" && strings.EqualFold(p.SourceRepo, repo) && commit != "" {
+		p.Commit = commit
+	}
+}

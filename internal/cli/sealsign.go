@@ -1,0 +1,161 @@
+package cli
+
+import (
+	"context"
+	"errors"
+
+	"github.com/opencontainers/go-digest"
+
+	"github.com/mcp-integrity/seal-action/internal/keyless"
+	"github.com/mcp-integrity/seal-action/internal/platform"
+	"github.com/mcp-integrity/seal-action/provenance"
+	"github.com/mcp-integrity/seal-action/seal"
+)
+
+// sigstoreAudience is the audience of the tokens that Fulcio takes.
+const sigstoreAudience = "sigstore"
+
+// maxSessions is how often signing begins anew when the certificate of ten
+// minutes ran out while a service was down.
+const maxSessions = 3
+
+// sign makes the envelope with the publisher's bound attestations: under the
+// job's certificate, under the key, or both (decision 11).
+func (r *sealRun) sign(ctx context.Context) error {
+	var err error
+	if r.payload, err = seal.MarshalManifest(r.manifest); err != nil {
+		return failsf("%w", err)
+	}
+	if r.keyless && r.is("dry-run") {
+		r.note("a dry run signs nothing: a keyless signature would stand in a log for ever")
+		return nil
+	}
+	e := seal.NewEnvelope(r.payload)
+	statement := seal.Statement{
+		Role:              seal.RolePublisher,
+		Type:              seal.TypeManifestSigned,
+		Timestamp:         r.manifest.IssuedAt,
+		InterfaceSnapshot: digest.FromBytes(r.snapshot),
+	}
+	if r.keyless {
+		if err := r.signKeyless(ctx, e, statement); err != nil {
+			return err
+		}
+	}
+	if r.key != nil {
+		if err := e.Attest(r.key, statement); err != nil {
+			return undecidedf("%w", err)
+		}
+	}
+	if r.envelope, err = e.Marshal(); err != nil {
+		return failsf("%w", err)
+	}
+	return nil
+}
+
+// signKeyless signs the manifest, its statement and the build provenance under
+// one certificate. Where it runs out before all is signed, all is signed anew.
+func (r *sealRun) signKeyless(ctx context.Context, e *seal.Envelope, s seal.Statement) error {
+	services, err := r.services(ctx)
+	if err != nil {
+		return err
+	}
+	trust, err := r.sigstore.Trust(ctx)
+	if err != nil {
+		return err
+	}
+	body, err := seal.MarshalStatement(s, r.payload)
+	if err != nil {
+		return failsf("%w", err)
+	}
+	statements := [][]byte{body}
+	if r.buildStatement != nil {
+		statements = append(statements, r.buildStatement)
+	}
+	token := func(ctx context.Context) (string, error) { return r.tokens.Token(ctx, sigstoreAudience) }
+	for attempt := 1; ; attempt++ {
+		session, err := keyless.Begin(ctx, services, token, keyless.SessionOptions{Trust: trust, Notify: func(line string) { r.note("%s", line) }})
+		if err != nil {
+			return signingError(err)
+		}
+		bundles, err := session.SignStatements(ctx, statements...)
+		if errors.Is(err, keyless.ErrExpired) && attempt < maxSessions {
+			continue
+		}
+		if err != nil {
+			return signingError(err)
+		}
+		if len(bundles) > 1 {
+			r.provenanceBundle = bundles[1]
+		}
+		certificate := session.Certificate()
+		r.certificate = &certificate
+		if err := e.AttestSigned(session, s, bundles[0]); err != nil {
+			return failsf("%w", err)
+		}
+		return nil
+	}
+}
+
+// signingError gives a failure of Sigstore's services its exit code: who did not
+// answer leaves it undecided, who said no fails it.
+func signingError(err error) error {
+	var refused *keyless.Refused
+	if errors.As(err, &refused) {
+		return failsf("%w", err).withHint("%s", refused.Hint)
+	}
+	var token *platform.TokenError
+	if errors.As(err, &token) {
+		return tokenError(err)
+	}
+	return undecidedf("%w; nothing was written, and it is safe to run this again", err)
+}
+
+// services are where to sign. What a private repository is called goes into no
+// public log, unless that is allowed.
+func (r *sealRun) services(ctx context.Context) (*keyless.Services, error) {
+	if path := r.str("signing-config"); path != "" {
+		data, err := readFile(path, maxSigstoreFile)
+		if err != nil {
+			return nil, err
+		}
+		s, err := keyless.ParseSigningConfig(data, r.Now())
+		if err != nil {
+			return nil, usagef("--signing-config %s: %w", path, err)
+		}
+		return s, r.publicLog(s)
+	}
+	if _, err := r.sigstore.Trust(ctx); err != nil {
+		return nil, err
+	}
+	switch {
+	case r.sigstore.config != nil:
+		s, err := keyless.ParseSigningConfig(r.sigstore.config, r.Now())
+		if err != nil {
+			return nil, undecidedf("the signing config of the TUF repository: %w", err)
+		}
+		if r.str("tuf-mirror") != "" || !r.private() || r.is("allow-public-log") {
+			return s, r.publicLog(s)
+		}
+	case r.str("tuf-mirror") != "":
+		return nil, usagef("--tuf-mirror has no signing config").withHint("--signing-config FILE")
+	}
+	if r.private() && r.build.Platform == provenance.GitHub && !r.is("allow-public-log") {
+		r.note("the repository is %s: it signs at GitHub's own Sigstore, and stands in no public log", r.build.Visibility)
+		return keyless.GitHubServices(), nil
+	}
+	s := keyless.PublicGoodServices()
+	return s, r.publicLog(s)
+}
+
+// private says that the repository is not known to be public. At a desk the
+// token is the person's own affair.
+func (r *sealRun) private() bool { return r.build != nil && r.build.Visibility != "public" }
+
+func (r *sealRun) publicLog(s *keyless.Services) error {
+	if !s.Public() || !r.private() || r.is("allow-public-log") {
+		return nil
+	}
+	return failsf("the repository %s is %s, and %s would make its name public for ever", r.build.SourceRepo(), r.build.Visibility, s.CA.Host()).
+		withHint("--allow-public-log allows that; --signing-config with --trusted-root names a Sigstore of your own; --key signs without one")
+}

@@ -1,0 +1,136 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+
+	"github.com/mcp-integrity/seal-action/internal/keyless"
+	"github.com/mcp-integrity/seal-action/seal"
+)
+
+// sigstore is the Sigstore instance that the options name. The network is asked
+// for its trusted root only when a bundle is to be verified, and once.
+type sigstore struct {
+	inv  *invocation
+	once sync.Once
+
+	trust *keyless.Trust
+	// config is the signing config that the TUF repository gave, nil where it
+	// has none or was not asked.
+	config []byte
+	err    error
+}
+
+// Bounds on the files that name a Sigstore instance; the public ones take 10 kB.
+const maxSigstoreFile = 4 << 20
+
+// sigstoreOf checks the options that name an instance, as far as no work is
+// needed.
+func sigstoreOf(i *invocation) (*sigstore, error) {
+	root, mirror, tufRoot := i.str("trusted-root"), i.str("tuf-mirror"), i.str("tuf-root")
+	switch {
+	case root != "" && mirror != "":
+		return nil, usagef("--trusted-root and --tuf-mirror exclude each other: want one source of trust")
+	case (mirror == "") != (tufRoot == ""):
+		return nil, usagef("--tuf-mirror and --tuf-root go together: a repository is trusted from a root that you have")
+	case mirror != "" && i.has("offline") && i.is("offline"):
+		return nil, usagef("--offline and --tuf-mirror exclude each other: name a --trusted-root file")
+	}
+	return &sigstore{inv: i}, nil
+}
+
+// Trust returns the trusted roots, from the file that is named, from the TUF
+// repository, or from the copy in this program.
+func (s *sigstore) Trust(ctx context.Context) (*keyless.Trust, error) {
+	s.once.Do(func() { s.err = s.load(ctx) })
+	return s.trust, s.err
+}
+
+func (s *sigstore) load(ctx context.Context) error {
+	i := s.inv
+	if path := i.str("trusted-root"); path != "" {
+		data, err := readFile(path, maxSigstoreFile)
+		if err != nil {
+			return fmt.Errorf("--trusted-root: %w", err)
+		}
+		if s.trust, err = keyless.ParseTrustedRoot(data); err != nil {
+			return usagef("--trusted-root %s: %w", path, err)
+		}
+		return nil
+	}
+	if i.has("offline") && i.is("offline") {
+		s.trust = embedded()
+		return nil
+	}
+	o := keyless.TUFOptions{Mirror: i.str("tuf-mirror"), CacheDir: s.cacheDir()}
+	if path := i.str("tuf-root"); path != "" {
+		data, err := readFile(path, maxSigstoreFile)
+		if err != nil {
+			return fmt.Errorf("--tuf-root: %w", err)
+		}
+		o.Root = data
+	}
+	trust, config, err := keyless.FetchTrust(ctx, o)
+	switch {
+	case err == nil && o.Mirror != "":
+		s.trust, s.config = trust, config
+	case err == nil:
+		s.trust, s.config = keyless.Join(trust, keyless.Embedded(keyless.GitHub)), config
+	case o.Mirror != "":
+		return undecidedf("--tuf-mirror: %w", err)
+	default:
+		s.trust = embedded()
+		i.note("the public Sigstore's trusted root could not be fetched (%v): the copy in this program is used", err)
+	}
+	return nil
+}
+
+// embedded are the roots in this program: the public instance's, and GitHub's
+// own, where private repositories sign.
+func embedded() *keyless.Trust {
+	return keyless.Join(keyless.Embedded(keyless.PublicGood), keyless.Embedded(keyless.GitHub))
+}
+
+// cacheDir is where TUF metadata is kept between runs; "" where nothing can be.
+func (s *sigstore) cacheDir() string {
+	dir, err := os.UserCacheDir()
+	if err != nil {
+		return ""
+	}
+	return filepath.Join(dir, "mcp-integrity", "tuf")
+}
+
+// authenticator knows keys, and who stands behind certificates: what decides is
+// whether a statement was signed as a Sigstore bundle. Nobody expected and named
+// false: a certificate of anybody is authentic, and not expected.
+type authenticator struct {
+	sigstore *sigstore
+	keys     seal.Keys
+	expected []seal.Identity
+	// named says that the caller expects somebody, if only by key or namespace.
+	named bool
+}
+
+// Authenticate implements [seal.Authenticator]. The trusted root is had when the
+// first certificate is seen.
+func (a authenticator) Authenticate(ctx context.Context, s seal.Signature, message []byte) (seal.Authenticated, error) {
+	statement, err := seal.StatementOf(s)
+	if err != nil || !seal.IsBundle(statement) {
+		return a.keys.Authenticate(ctx, s, message)
+	}
+	trust, err := a.sigstore.Trust(ctx)
+	if err != nil {
+		return seal.Authenticated{}, err
+	}
+	auth, err := keyless.Authenticator{Trust: trust, Expected: a.expected, Roles: a.keys.Roles}.Authenticate(ctx, s, message)
+	if err == nil && auth.Unexpected != nil && a.named {
+		// A stranger's certificate does not stand in for the key or the namespace
+		// that the caller named.
+		return seal.Authenticated{}, &seal.Error{Code: seal.CodeIdentityMismatch, Err: fmt.Errorf(
+			"keyid %.100q: it was signed under the certificate of %.200q, and neither a key nor a namespace that was named proves that this is who is expected", s.KeyID, auth.Certificate.SAN)}
+	}
+	return auth, err
+}
