@@ -135,3 +135,12 @@ func edit(t testing.TB, payload []byte, change func(statement object)) []byte {
 	}
 	return out
 }
+
+func canonical(t testing.TB, data []byte) string {
+	t.Helper()
+	out, err := strictjson.Canonical(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(out)
+}

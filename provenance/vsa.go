@@ -3,7 +3,9 @@ package provenance
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net/url"
+	"slices"
 
 	"github.com/mcp-integrity/seal-action/seal"
 )
@@ -133,6 +135,11 @@ func (v VSA) check() error {
 	if v.Policy.Digest != nil {
 		if err := checkDigests(v.Policy.Digest); err != nil {
 			return fmt.Errorf("policy: %w", err)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(v.DependencyLevels)) {
+		if n := v.DependencyLevels[name]; n < 0 {
+			return fmt.Errorf("dependency level %.100q: got %d dependencies", name, n)
 		}
 	}
 	for n, a := range v.InputAttestations {
