@@ -74,7 +74,9 @@ func (r *sealRun) signKeyless(ctx context.Context, e *seal.Envelope, s seal.Stat
 	}
 	token := func(ctx context.Context) (string, error) { return r.tokens.Token(ctx, sigstoreAudience) }
 	for attempt := 1; ; attempt++ {
-		session, err := keyless.Begin(ctx, services, token, keyless.SessionOptions{Trust: trust, Notify: func(line string) { r.note("%s", line) }})
+		session, err := keyless.Begin(ctx, services, token, keyless.SessionOptions{
+			Trust: trust, Notify: func(line string) { r.note("%s", line) }, Patience: r.duration("patience"),
+		})
 		if err != nil {
 			return signingError(err)
 		}
