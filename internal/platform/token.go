@@ -45,6 +45,9 @@ type TokenOptions struct {
 	// Notify gets a line when a service does not answer and is asked again, for
 	// the person who waits. It holds no secret. Nil: nobody is told.
 	Notify func(line string)
+	// Patience is how long one service that does not answer is asked again;
+	// zero is three minutes.
+	Patience time.Duration
 	// Now is the clock; nil is the real one.
 	Now func() time.Time
 	// Wait returns after d, or with ctx's error. Nil is a timer that adds up to
@@ -55,6 +58,9 @@ type TokenOptions struct {
 func (o TokenOptions) orDefaults() TokenOptions {
 	if o.Notify == nil {
 		o.Notify = func(string) {}
+	}
+	if o.Patience == 0 {
+		o.Patience = defaultPatience
 	}
 	if o.Now == nil {
 		o.Now = time.Now

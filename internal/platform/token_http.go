@@ -24,9 +24,11 @@ const (
 	maxAnswer = 256 << 10
 	// attemptTimeout bounds one request with its answer.
 	attemptTimeout = 20 * time.Second
-	// patience bounds all attempts at one service: an outage that lasts longer
-	// is worth a new run, and a job that is billed by the minute is not to wait.
-	patience = 3 * time.Minute
+	// defaultPatience bounds all attempts at one service: an outage that lasts
+	// longer is worth a new run, and a job is billed by the minute.
+	defaultPatience = 3 * time.Minute
+	// longestAfter bounds what a service may ask for by Retry-After.
+	longestAfter = time.Hour
 	// firstWait doubles up to longestWait.
 	firstWait   = time.Second
 	longestWait = 30 * time.Second
@@ -119,7 +121,7 @@ func judge(resp *http.Response, u *url.URL) *fault {
 	case status == http.StatusRequestTimeout, status == http.StatusTooManyRequests, status >= 500:
 		f.passing = true
 		if seconds, err := strconv.Atoi(resp.Header.Get("Retry-After")); err == nil && seconds > 0 {
-			f.after = time.Duration(min(seconds, int(patience/time.Second))) * time.Second
+			f.after = time.Duration(min(seconds, int(longestAfter/time.Second))) * time.Second
 		}
 	}
 	return f
@@ -152,7 +154,7 @@ func defaultTransport() http.RoundTripper {
 }
 
 // patiently tries until try returns something else than a passing fault, or
-// patience ends. A fault becomes a [TokenError] that names the service.
+// patience ends: a service that asks for more time than there is gets none. A fault becomes a [TokenError] that names the service.
 func (s *TokenSource) patiently(ctx context.Context, service string, try func(context.Context) error) error {
 	began := s.opts.Now()
 	pause := firstWait
@@ -168,7 +170,7 @@ func (s *TokenSource) patiently(ctx context.Context, service string, try func(co
 			return err
 		}
 		pause = max(pause, f.after)
-		if spent := s.opts.Now().Sub(began); !f.passing || spent+pause > patience {
+		if spent := s.opts.Now().Sub(began); !f.passing || spent+pause > s.opts.Patience {
 			return outage(service, f, attempt, spent)
 		}
 		s.opts.Notify(fmt.Sprintf("%s does not answer as it should: %v; attempt %d, again in %s", service, f, attempt, pause))
