@@ -25,7 +25,7 @@ const maxAttestations = 30
 func (i *invocation) follow(ctx context.Context, raw string) ([]byte, error) {
 	u, err := url.Parse(raw)
 	if err != nil || u.Host == "" || u.Scheme != "https" || u.User != nil {
-		return nil, fmt.Errorf("%w: build_attestation_uri %.200q: only https://HOST/PATH can be followed", verify.ErrUnavailable, raw)
+		return nil, fmt.Errorf("%w: build_attestation_uri %.200q: only https://HOST/PATH can be followed", verify.ErrUnavailable, publicURL(raw))
 	}
 	return i.get(ctx, guardedClient(), u, maxProvenanceFile)
 }
@@ -70,19 +70,17 @@ func bounded(bundles [][]byte) ([][]byte, error) {
 // errPrivate says that a stranger's URL leads where only we can reach.
 var errPrivate = errors.New("the address is not public, and a stranger's URL is not followed there")
 
-// guardedClient is httpClient for URLs that a stranger wrote: it connects to
-// public addresses only, whatever a name resolves to at that moment. A proxy that the
-// environment names is ours, and reaches what it may.
+// guardedClient is httpClient for URLs that a stranger wrote.
 func guardedClient() *http.Client {
 	client := httpClient()
-	transport := client.Transport.(*http.Transport)
-	if proxied() {
-		return client
-	}
+	proxied := client.Transport.(*http.Transport)
+	direct := proxied.Clone()
+	direct.Proxy = nil
 	dialer := &net.Dialer{Timeout: fetchTimeout, Control: func(_, address string, _ syscall.RawConn) error {
 		return publicAddress(address)
 	}}
-	transport.DialContext = dialer.DialContext
+	direct.DialContext = dialer.DialContext
+	client.Transport = guard{direct: direct, proxied: proxied}
 	client.CheckRedirect = func(req *http.Request, via []*http.Request) error {
 		if req.URL.Scheme != "https" {
 			return fmt.Errorf("a redirect to %s://%s is not followed", req.URL.Scheme, req.URL.Host)
@@ -92,9 +90,25 @@ func guardedClient() *http.Client {
 	return client
 }
 
-func proxied() bool {
-	u, err := http.ProxyFromEnvironment(&http.Request{URL: &url.URL{Scheme: "https", Host: "mcp-integrity.org"}})
-	return err == nil && u != nil
+// guard connects to public addresses only, whatever a name resolves to at that
+// moment. Where the environment names a proxy for the host, the proxy resolves
+// it, and reaches what it may; only what is plainly private is kept from it.
+type guard struct{ direct, proxied http.RoundTripper }
+
+func (g guard) RoundTrip(req *http.Request) (*http.Response, error) {
+	proxy, err := http.ProxyFromEnvironment(req)
+	if err != nil {
+		return nil, err
+	}
+	if proxy == nil {
+		return g.direct.RoundTrip(req)
+	}
+	if ip, err := netip.ParseAddr(req.URL.Hostname()); err == nil {
+		if err := publicAddress(netip.AddrPortFrom(ip, 443).String()); err != nil {
+			return nil, err
+		}
+	}
+	return g.proxied.RoundTrip(req)
 }
 
 // publicAddress returns an error for an address that is not on the public

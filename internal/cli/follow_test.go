@@ -1,0 +1,92 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/mcp-integrity/seal-action/verify"
+)
+
+func TestPublicAddress(t *testing.T) {
+	for _, address := range []string{
+		"127.0.0.1:443", "127.8.8.8:443", "[::1]:443", "10.0.0.1:443", "172.16.0.1:443", "192.168.1.1:443", "169.254.169.254:80",
+		"[fe80::1]:443", "[fd00::1]:443", "[::ffff:127.0.0.1]:443", "[::ffff:169.254.169.254]:80", "0.0.0.0:443", "0.1.2.3:443",
+		"[::]:443", "100.64.0.1:443", "198.18.0.1:443", "224.0.0.1:443", "255.255.255.255:443", "[64:ff9b::7f00:1]:443",
+		"[2002:7f00:1::]:443", "[ff02::1]:443", "192.0.0.1:443",
+	} {
+		if err := publicAddress(address); !errors.Is(err, errPrivate) {
+			t.Errorf("publicAddress(%s) = %v, want errPrivate", address, err)
+		}
+	}
+	for _, address := range []string{"140.82.121.4:443", "[2606:50c0:8000::153]:443"} {
+		if err := publicAddress(address); err != nil {
+			t.Errorf("publicAddress(%s) = %v", address, err)
+		}
+	}
+	if publicAddress("host:443") == nil {
+		t.Error("publicAddress of no address: no error")
+	}
+}
+
+// TestFollowRefuses: a stranger's URL leads to public hosts over https only.
+func TestFollowRefuses(t *testing.T) {
+	t.Setenv("HTTPS_PROXY", "")
+	t.Setenv("https_proxy", "")
+	i := verifyOptions(t)
+	for _, uri := range []string{
+		"http://acme.example/p.json", "file:///etc/passwd", "oci://acme.example/x@sha256:00", "https://user:pw@acme.example/p", "https:///p", "://",
+		"https://127.0.0.1:1/p.json", "https://localhost:1/p.json", "https://[::1]:1/p.json", "https://169.254.169.254/latest/meta-data",
+	} {
+		_, err := i.follow(context.Background(), uri)
+		if !errors.Is(err, verify.ErrUnavailable) {
+			t.Errorf("follow(%s) = %v, want ErrUnavailable", uri, err)
+		}
+		if err != nil && strings.Contains(err.Error(), "pw@") {
+			t.Errorf("follow(%s) shows the password: %v", uri, err)
+		}
+	}
+}
+
+func TestBundlesIn(t *testing.T) {
+	const one = `{"mediaType":"x"}`
+	for name, tt := range map[string]struct {
+		data string
+		want int
+		err  bool
+	}{
+		"one":                                {one, 1, false},
+		"pretty":                             {"{\n \"mediaType\": \"x\"\n}\n", 1, false},
+		"lines":                              {one + "\n" + one + "\n\n", 2, false},
+		"an attestation store":               {`{"attestations":[{"bundle":` + one + `},{"bundle":` + one + `,"repository_id":1}]}`, 2, false},
+		"an empty store":                     {`{"attestations":[]}`, 0, false},
+		"a store that has them behind a URL": {`{"attestations":[{"bundle":null,"bundle_url":"https://x"}]}`, 0, true},
+		"too many":                           {strings.Repeat(one+"\n", maxAttestations+1), 0, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got, err := bundlesIn([]byte(tt.data))
+			if len(got) != tt.want || (err != nil) != tt.err {
+				t.Errorf("got %d bundles, %v; want %d, error %t", len(got), err, tt.want, tt.err)
+			}
+		})
+	}
+}
+
+func FuzzBundlesIn(f *testing.F) {
+	f.Add([]byte(`{"attestations":[{"bundle":{}}]}`))
+	f.Add([]byte("{}\n{}\n"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		bundles, err := bundlesIn(data)
+		if err != nil {
+			return
+		}
+		total := 0
+		for _, b := range bundles {
+			total += len(b)
+		}
+		if len(bundles) > maxAttestations || total > len(data) {
+			t.Errorf("%d bundles of %d bytes from %d bytes", len(bundles), total, len(data))
+		}
+	})
+}
