@@ -143,9 +143,15 @@ var (
 
 	errSlow     = fmt.Errorf("no answer within %v", attemptTimeout)
 	errPatience = errors.New("no answer until patience ran out")
-	// errConflict: the log has this very entry already.
-	errConflict = errors.New("an equivalent entry is in the log already")
 )
+
+// conflict says that a log has this very entry already. To sign anew makes
+// another one.
+type conflict struct{ log Service }
+
+func (c *conflict) Error() string {
+	return fmt.Sprintf("%s: an equivalent entry is in the log already", c.log)
+}
 
 // wrong marks an answer that reads well and is not an answer to what was asked.
 // That is no passing fault, so nothing is tried again.

@@ -36,7 +36,7 @@ type caller struct {
 
 // try calls attempt until it succeeds, the service refuses, patience runs out,
 // or ctx ends. Each attempt gets an exchange of its own, to reach s through.
-// The error is a [*Refused], an [*Outage], errConflict, or holds ctx's cause.
+// The error is a [*Refused], an [*Outage], a *conflict, or holds ctx's cause.
 func try[T any](ctx context.Context, c *caller, s Service, attempt func(*exchange) (T, error)) (T, error) {
 	patient, cancel := context.WithTimeoutCause(ctx, c.patience, errPatience)
 	defer cancel()
@@ -53,8 +53,8 @@ func try[T any](ctx context.Context, c *caller, s Service, attempt func(*exchang
 			return v, nil
 		}
 		said, again := x.judge(s, err)
-		// What ended with the patience says less than what happened before.
-		if out.Err == nil || patient.Err() == nil {
+		// An attempt that was cut off tells nothing of the service.
+		if patient.Err() == nil {
 			out.Err = said
 		}
 		out.Skew = x.skew
@@ -74,12 +74,17 @@ func try[T any](ctx context.Context, c *caller, s Service, attempt func(*exchang
 		return v, nil
 	}
 	out.Elapsed = time.Since(began)
-	var refused *Refused
-	switch {
-	case errors.As(err, &refused) || errors.Is(err, errConflict):
+	switch err.(type) {
+	case *Refused, *conflict:
 		return v, err
-	case ctx.Err() != nil:
+	}
+	switch {
+	case ctx.Err() != nil && out.Err != nil:
 		return v, fmt.Errorf("%s: %w (%w)", s, context.Cause(ctx), out.Err)
+	case ctx.Err() != nil:
+		return v, fmt.Errorf("%s: %w", s, context.Cause(ctx))
+	case out.Err == nil:
+		out.Err = errPatience
 	}
 	return v, out
 }
@@ -94,7 +99,7 @@ func (x *exchange) judge(s Service, err error) (said error, again bool) {
 	case x.status == 0:
 		return x.tell("", err), !distrusted(err)
 	case x.status == http.StatusConflict && s.Name == nameRekor:
-		return errConflict, false
+		return &conflict{s}, false
 	case errors.As(err, &lie):
 		return x.tell("", lie), false
 	case x.status/100 == 2:
@@ -148,9 +153,18 @@ type notices struct {
 	line func(string)
 
 	mu    sync.Mutex
-	quiet map[string]time.Time // by URL of a service: until when the last line holds
-	clock bool                 // the clock's line is said
+	last  map[string]notice // by URL of a service
+	clock bool              // the clock's line is said
 }
+
+// notice is the last line about a service: it holds until the time that it
+// named, or for some seconds, unless something else goes wrong.
+type notice struct {
+	reason string
+	until  time.Time
+}
+
+const noticeHolds = 10 * time.Second
 
 // retry says that a service is tried again. Statements that are signed side by
 // side wait for the same service: one line tells it for all.
@@ -160,12 +174,12 @@ func (n *notices) retry(o *Outage, wait, left time.Duration) {
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	now := time.Now()
-	if now.Before(n.quiet[o.Service.URL]) {
+	now, reason := time.Now(), o.Err.Error()
+	if last := n.last[o.Service.URL]; last.reason == reason && now.Before(last.until) {
 		return
 	}
-	n.quiet[o.Service.URL] = now.Add(wait)
-	line := fmt.Sprintf("%s: %v; trying again in %v, for up to %v", o.Service, o.Err, wait.Round(100*time.Millisecond), left.Round(time.Second))
+	n.last[o.Service.URL] = notice{reason, now.Add(max(wait, noticeHolds))}
+	line := fmt.Sprintf("%s: %s; trying again in %v, for up to %v", o.Service, reason, wait.Round(100*time.Millisecond), left.Round(time.Second))
 	if page := o.Service.statusPage(); page != "" {
 		line += "; " + page
 	}

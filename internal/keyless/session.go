@@ -31,8 +31,8 @@ type SessionOptions struct {
 	// is, what it did, how long it is tried on. Nil says nothing. It is never
 	// called twice at a time, and holds the session up while it runs.
 	Notify func(line string)
-	// Patience is how long a service that does not answer is tried, 5 minutes
-	// if zero.
+	// Patience is how long each service that does not answer is tried, 5
+	// minutes if zero.
 	Patience time.Duration
 	// Transport carries all requests, [http.DefaultTransport] if nil.
 	Transport http.RoundTripper
@@ -94,7 +94,7 @@ func Begin(ctx context.Context, s *Services, token Token, o SessionOptions) (*Se
 func newCaller(o SessionOptions) *caller {
 	c := &caller{
 		base: o.Transport, patience: o.Patience, now: o.Now, secrets: &secrets{},
-		notices: &notices{line: o.Notify, quiet: map[string]time.Time{}},
+		notices: &notices{line: o.Notify, last: map[string]notice{}},
 	}
 	if c.base == nil {
 		c.base = http.DefaultTransport

@@ -52,7 +52,8 @@ func parseToken(token string) (claims, error) {
 	var body []byte
 	for n, part := range parts {
 		decoded, err := base64.RawURLEncoding.Strict().DecodeString(part)
-		if err != nil {
+		// The decoder skips line ends, which end a header.
+		if err != nil || strings.ContainsAny(part, "\r\n") {
 			return c, fmt.Errorf("part %d of the identity token is no base64url", n+1)
 		}
 		if n == 1 {

@@ -88,14 +88,18 @@ func (s *Session) signStatement(ctx context.Context, statement []byte) ([]byte, 
 	if d.finished != nil {
 		return d.finished, nil
 	}
-	err := errConflict
-	for n := 0; n < maxConflicts && errors.Is(err, errConflict); n++ {
-		if err = s.complete(ctx, d); errors.Is(err, errConflict) {
-			d.signature = nil
+	for n := 1; ; n++ {
+		err := s.complete(ctx, d)
+		if err == nil {
+			break
 		}
-	}
-	if err != nil {
-		return nil, err
+		var exists *conflict
+		if !errors.As(err, &exists) {
+			return nil, err
+		}
+		if d.signature = nil; n == maxConflicts {
+			return nil, &Outage{Service: exists.log, Attempts: n, Err: errors.New("it has an equivalent entry whatever is sent")}
+		}
 	}
 	data, err := s.assemble(d)
 	if err == nil {
@@ -110,8 +114,8 @@ func (s *Session) signStatement(ctx context.Context, statement []byte) ([]byte, 
 	return data, nil
 }
 
-// complete gets the pieces that d lacks, all at the same time. A conflict in a
-// log is errConflict: d has to be signed anew.
+// complete gets the pieces that d lacks, all at the same time. After a
+// *conflict d has to be signed anew.
 func (s *Session) complete(ctx context.Context, d *draft) error {
 	if d.signature == nil {
 		sig, _, err := s.keypair.SignData(ctx, d.content.PreAuthEncoding())
@@ -122,7 +126,9 @@ func (s *Session) complete(ctx context.Context, d *draft) error {
 		d.stamps = make([][]byte, len(s.services.TSAs))
 		d.entries = make([]*protorekor.TransparencyLogEntry, len(s.services.Logs))
 	}
-	var group errgroup.Group
+	// One that fails ends the others: without all pieces there is no bundle, and
+	// the pieces that came are kept.
+	group, ctx := errgroup.WithContext(ctx)
 	for n, tsa := range s.services.TSAs {
 		if d.stamps[n] == nil {
 			group.Go(func() (err error) {

@@ -152,5 +152,5 @@ func whole(e models.LogEntryAnon) bool {
 // GetLogEntryByUUID is what upstream calls when an entry exists already. It is
 // never reached: to sign anew is simpler than to trust another's entry.
 func (l logV1) GetLogEntryByUUID(*rekorv1.GetLogEntryByUUIDParams, ...rekorv1.ClientOption) (*rekorv1.GetLogEntryByUUIDOK, error) {
-	return nil, errConflict
+	return nil, errors.New("an existing entry was asked for")
 }
