@@ -75,4 +75,12 @@ var commands = []command{
 		example: "  mcp-integrity init -- node dist/index.js",
 		run:     runInit,
 	},
+	{
+		use:   "doctor",
+		short: "Say, before the build is spent, whether sealing here would end well",
+		long: "doctor asks for the identity token that is only read, and for the front pages of the services that sign. It signs\n" +
+			"nothing. Exit codes: 0 it would, 1 it would not, 3 something did not answer.",
+		example: "  mcp-integrity doctor",
+		run:     runDoctor,
+	},
 }

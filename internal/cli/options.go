@@ -33,7 +33,9 @@ type option struct {
 var (
 	runsServer = []string{"seal", "verify", "extract", "init"}
 	sealing    = []string{"seal"}
-	verifying  = []string{"verify"}
+	// signing are the commands that sign, or say whether signing would end well.
+	signing   = []string{"seal", "doctor"}
+	verifying = []string{"verify"}
 )
 
 var options = []option{
@@ -55,7 +57,7 @@ var options = []option{
 	{name: "source-repo", help: "the source repository's `URL` (default: from the platform or git)", on: sealing},
 	{name: "commit", help: "the source `commit`, whole (default: from the platform or git)", on: sealing},
 	{name: "publisher-id", help: "the publisher's public `id`, such as a domain or an address", on: sealing},
-	{name: "built-elsewhere", kind: boolean, help: "the artifact was not built by this run: it gets no build provenance from here", on: sealing},
+	{name: "built-elsewhere", kind: boolean, help: "the artifact was not built by this run: it gets no build provenance from here", on: signing},
 	{name: "provenance", help: "the `file` with the build provenance that the artifact's builder made", on: sealing},
 	{name: "slsa-provenance", help: "true: build provenance is required; false: none is made", values: []string{"true", "false"}, on: sealing},
 	{name: "allow-undeclared", kind: boolean, help: "in CI, seal tools without declarations with the widest ones", on: sealing},
@@ -65,7 +67,7 @@ var options = []option{
 	{name: "dry-run", kind: boolean, help: "do everything, write nothing", on: sealing},
 
 	// Keys and identities.
-	{name: "key", help: "seal: the private key, a JWK `file` (the JWK itself only by input or environment); verify: the publisher's key, a JWK file or local", on: sealing, aliases: []string{"signing-key"}},
+	{name: "key", help: "seal: the private key, a JWK `file` (the JWK itself only by input or environment); verify: the publisher's key, a JWK file or local", on: signing, aliases: []string{"signing-key"}},
 	{name: "key", help: "the publisher's key: a JWK `file`, private or public, or local", on: verifying, trust: true},
 	{name: "key", help: "the publisher's key, a JWK `file`: an ES256 signature is then written as DER", on: []string{"inspect"}, trust: true},
 	{name: "jwks", help: "the publisher's keys: a JWKS `file` or URL", on: verifying, trust: true},
@@ -86,15 +88,15 @@ var options = []option{
 
 	// Sigstore.
 	{name: "keyless", kind: boolean, help: "sign under a certificate of Sigstore, for the identity of this job; beside --key: both", on: sealing},
-	{name: "trusted-root", help: "the trusted root `file` of the Sigstore instance (default: the public one's, kept fresh through TUF)", on: sealing},
+	{name: "trusted-root", help: "the trusted root `file` of the Sigstore instance (default: the public one's, kept fresh through TUF)", on: signing},
 	{name: "trusted-root", help: "the trusted root `file` of the Sigstore instances that you trust (default: the public one's, kept fresh through TUF)", on: verifying, trust: true},
-	{name: "signing-config", help: "the signing config `file` of the Sigstore instance: where to sign", on: sealing},
-	{name: "tuf-mirror", help: "the `URL` of the TUF repository that distributes the trusted root", on: sealing},
+	{name: "signing-config", help: "the signing config `file` of the Sigstore instance: where to sign", on: signing},
+	{name: "tuf-mirror", help: "the `URL` of the TUF repository that distributes the trusted root", on: signing},
 	{name: "tuf-mirror", help: "the `URL` of the TUF repository that distributes the trusted root", on: verifying, trust: true},
-	{name: "tuf-root", help: "the root.json `file` from which --tuf-mirror is trusted", on: sealing},
+	{name: "tuf-root", help: "the root.json `file` from which --tuf-mirror is trusted", on: signing},
 	{name: "tuf-root", help: "the root.json `file` from which --tuf-mirror is trusted", on: verifying, trust: true},
 	{name: "patience", kind: duration, def: "5m", help: "how long (a `DURATION`) a Sigstore service that does not answer is tried", on: sealing},
-	{name: "allow-public-log", kind: boolean, help: "let the name of a private repository appear in a public log", on: sealing},
+	{name: "allow-public-log", kind: boolean, help: "let the name of a private repository appear in a public log", on: signing},
 
 	// Making keys.
 	{name: "algorithm", def: "Ed25519", help: "the key's algorithm", values: []string{"Ed25519", "ES256"}, on: []string{"keygen"}},
@@ -106,8 +108,8 @@ var options = []option{
 		defs: map[string]string{"extract": "-", "jwks": "-", "keygen": "signing-key.json", "inspect": "-"},
 		on:   []string{"seal", "extract", "keygen", "jwks", "inspect"}},
 	{name: "extract", help: "write one part as other tools take it, instead of printing the whole", values: []string{"payload", "signature", "statement", "bundle"}, on: []string{"inspect"}},
-	{name: "format", def: "text", help: "how the result is printed", values: []string{"text", "json"}, on: []string{"seal", "verify", "diff", "inspect"}},
-	{name: "output-file", def: "-", help: "the `file` where the result is printed; - is standard output", on: []string{"seal", "verify", "diff"}},
+	{name: "format", def: "text", help: "how the result is printed", values: []string{"text", "json"}, on: []string{"seal", "verify", "diff", "inspect", "doctor"}},
+	{name: "output-file", def: "-", help: "the `file` where the result is printed; - is standard output", on: []string{"seal", "verify", "diff", "doctor"}},
 }
 
 // optionsOf returns the rows that a command has.

@@ -8,7 +8,6 @@ import (
 
 	"github.com/mcp-integrity/seal-action/internal/keyless"
 	"github.com/mcp-integrity/seal-action/internal/platform"
-	"github.com/mcp-integrity/seal-action/provenance"
 	"github.com/mcp-integrity/seal-action/seal"
 )
 
@@ -56,8 +55,11 @@ func (r *sealRun) sign(ctx context.Context) error {
 // signKeyless signs the manifest, its statement and the build provenance under
 // one certificate. Where it runs out before all is signed, all is signed anew.
 func (r *sealRun) signKeyless(ctx context.Context, e *seal.Envelope, s seal.Statement) error {
-	services, err := r.services(ctx)
+	services, err := r.sigstore.services(ctx, r.build)
 	if err != nil {
+		return err
+	}
+	if err := r.publicLog(services); err != nil {
 		return err
 	}
 	trust, err := r.sigstore.Trust(ctx)
@@ -113,49 +115,10 @@ func signingError(err error) error {
 	return undecidedf("%w; nothing was written, and it is safe to run this again", err)
 }
 
-// services are where to sign. What a private repository is called goes into no
-// public log, unless that is allowed.
-func (r *sealRun) services(ctx context.Context) (*keyless.Services, error) {
-	if path := r.str("signing-config"); path != "" {
-		data, err := readFile(path, maxSigstoreFile)
-		if err != nil {
-			return nil, err
-		}
-		s, err := keyless.ParseSigningConfig(data, r.Now())
-		if err != nil {
-			return nil, usagef("--signing-config %s: %w", path, err)
-		}
-		return s, r.publicLog(s)
-	}
-	if _, err := r.sigstore.Trust(ctx); err != nil {
-		return nil, err
-	}
-	switch {
-	case r.sigstore.config != nil:
-		s, err := keyless.ParseSigningConfig(r.sigstore.config, r.Now())
-		if err != nil {
-			return nil, undecidedf("the signing config of the TUF repository: %w", err)
-		}
-		if r.str("tuf-mirror") != "" || !r.private() || r.is("allow-public-log") {
-			return s, r.publicLog(s)
-		}
-	case r.str("tuf-mirror") != "":
-		return nil, usagef("--tuf-mirror has no signing config").withHint("--signing-config FILE")
-	}
-	if r.private() && r.build.Platform == provenance.GitHub && !r.is("allow-public-log") {
-		r.note("the repository is %s: it signs at GitHub's own Sigstore, and stands in no public log", r.build.Visibility)
-		return keyless.GitHubServices(), nil
-	}
-	s := keyless.PublicGoodServices()
-	return s, r.publicLog(s)
-}
-
-// private says that the repository is not known to be public. At a desk the
-// token is the person's own affair.
-func (r *sealRun) private() bool { return r.build != nil && r.build.Visibility != "public" }
-
+// publicLog keeps the name of a private repository out of public logs, unless
+// that is allowed.
 func (r *sealRun) publicLog(s *keyless.Services) error {
-	if !s.Public() || !r.private() || r.is("allow-public-log") {
+	if !s.Public() || !private(r.build) || r.is("allow-public-log") {
 		return nil
 	}
 	return failsf("the repository %s is %s, and %s would make its name public for ever", r.build.SourceRepo(), r.build.Visibility, s.CA.Host()).

@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"github.com/mcp-integrity/seal-action/internal/keyless"
+	"github.com/mcp-integrity/seal-action/provenance"
 	"github.com/mcp-integrity/seal-action/seal"
 )
 
@@ -93,6 +94,47 @@ func (s *sigstore) load(ctx context.Context) error {
 func embedded() *keyless.Trust {
 	return keyless.Join(keyless.Embedded(keyless.PublicGood), keyless.Embedded(keyless.GitHub))
 }
+
+// services are where to sign for a build, nil where no platform vouches for one:
+// as the file or the TUF repository says that is named, else at the public
+// instance; for a private repository on GitHub, unless a public log is allowed,
+// at GitHub's own.
+func (s *sigstore) services(ctx context.Context, build *provenance.Build) (*keyless.Services, error) {
+	i := s.inv
+	if path := i.str("signing-config"); path != "" {
+		data, err := readFile(path, maxSigstoreFile)
+		if err != nil {
+			return nil, err
+		}
+		services, err := keyless.ParseSigningConfig(data, i.Now())
+		if err != nil {
+			return nil, usagef("--signing-config %s: %w", path, err)
+		}
+		return services, nil
+	}
+	if i.str("tuf-mirror") == "" && private(build) && build.Platform == provenance.GitHub && !i.is("allow-public-log") {
+		i.noteOnce(fmt.Sprintf("the repository is %s: it signs at GitHub's own Sigstore, and stands in no public log", build.Visibility))
+		return keyless.GitHubServices(), nil
+	}
+	if _, err := s.Trust(ctx); err != nil {
+		return nil, err
+	}
+	switch {
+	case s.config != nil:
+		services, err := keyless.ParseSigningConfig(s.config, i.Now())
+		if err != nil {
+			return nil, undecidedf("the signing config of the TUF repository: %w", err)
+		}
+		return services, nil
+	case i.str("tuf-mirror") != "":
+		return nil, usagef("--tuf-mirror has no signing config").withHint("--signing-config FILE")
+	}
+	return keyless.PublicGoodServices(), nil
+}
+
+// private says that a repository is not known to be public. At a desk the token
+// is the person's own affair.
+func private(build *provenance.Build) bool { return build != nil && build.Visibility != "public" }
 
 // cacheDir is where TUF metadata is kept between runs; "" where nothing can be.
 func (s *sigstore) cacheDir() string {
