@@ -1,0 +1,148 @@
+package e2e
+
+import (
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/mcp-integrity/seal-action/testdata/sigstack/stack"
+)
+
+// atOnce is how many scripts run side by side. They mostly wait: for the log's
+// next checkpoint, for a fault to pass.
+const atOnce = "6"
+
+// TestMain makes this binary the programs that the scripts run beside
+// mcp-integrity: a tool server, by two names, and what takes sockets away.
+func TestMain(m *testing.M) {
+	if err := flag.Set("test.parallel", atOnce); err != nil {
+		panic(err)
+	}
+	testscript.Main(m, map[string]func(){
+		"serve":      serve,
+		"node":       serve, // an interpreter, as far as anybody can see
+		"socketless": socketless,
+	})
+}
+
+// serve is a tool server: "serve FILE" answers tools/list with the JSON array
+// in FILE, and calls itself acme 1.2.4.
+func serve() {
+	tools, err := os.ReadFile(os.Args[1])
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	results := map[string]string{
+		"initialize": `{"protocolVersion":"2025-11-25","capabilities":{"tools":{}},"serverInfo":{"name":"acme","version":"1.2.4"}}`,
+		"tools/list": `{"tools":` + strings.ReplaceAll(string(tools), "\n", " ") + `}`,
+	}
+	in := json.NewDecoder(os.Stdin)
+	for {
+		var call struct {
+			ID     json.RawMessage
+			Method string
+		}
+		if in.Decode(&call) != nil {
+			return
+		}
+		if result, ok := results[call.Method]; ok {
+			fmt.Printf(`{"jsonrpc":"2.0","id":%s,"result":%s}`+"\n", call.ID, result)
+		}
+	}
+}
+
+// need is a variable without which nothing here can say anything, so that its
+// lack is a failure.
+func need(t *testing.T, name, what string) string {
+	t.Helper()
+	path, err := filepath.Abs(os.Getenv(name))
+	if os.Getenv(name) == "" || err != nil {
+		t.Fatalf("%s is not set: want %s", name, what)
+	}
+	if _, err := os.Stat(path); err != nil {
+		t.Fatalf("%s: %v", name, err)
+	}
+	return path
+}
+
+func TestScripts(t *testing.T) {
+	bin := need(t, "SIGSTACK_BIN", "the directory where build.sh built the servers")
+	program := need(t, "MCP_INTEGRITY", "the program under test, built from cmd/mcp-integrity")
+	testscript.Run(t, testscript.Params{
+		Dir:                 "script",
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		Setup:               func(e *testscript.Env) error { return setup(e, bin, program) },
+		Cmds:                commands,
+	})
+}
+
+// world is what a script has: its Sigstore, and the job that it runs as.
+type world struct {
+	stack *stack.Stack
+	once  sync.Once
+	job   []string // the names of the job's variables
+}
+
+type worldKey struct{}
+
+// of is a script's world.
+func of(ts *testscript.TestScript) *world { return ts.Value(worldKey{}).(*world) }
+
+// close stops the Sigstore. Its error is that of the first time.
+func (w *world) close() (err error) {
+	w.once.Do(func() { err = w.stack.Close() })
+	return err
+}
+
+// setup starts a script's Sigstore, and has the program under test on PATH, with
+// nothing but the issuers in reach beyond this machine.
+func setup(e *testscript.Env, bin, program string) error {
+	own, home, dir := filepath.Join(e.WorkDir, ".bin"), filepath.Join(e.WorkDir, ".home"), filepath.Join(e.WorkDir, ".sigstore")
+	for _, d := range []string{own, home, dir} {
+		if err := os.Mkdir(d, 0o755); err != nil {
+			return err
+		}
+	}
+	if err := os.Symlink(program, filepath.Join(own, "mcp-integrity")); err != nil {
+		return err
+	}
+	if err := os.CopyFS(e.WorkDir, os.DirFS("release")); err != nil {
+		return err
+	}
+	if err := npmPackage(filepath.Join(e.WorkDir, "acme-tools-1.2.4.tgz"), "@acme/file-tools", "1.2.4"); err != nil {
+		return err
+	}
+	s, err := stack.Start(context.Background(), bin, dir)
+	w := &world{stack: s}
+	e.Values[worldKey{}] = w
+	e.Defer(func() {
+		if err := w.close(); err != nil {
+			e.T().Log("the Sigstore did not stop well: ", err)
+		}
+	})
+	if err != nil {
+		return err
+	}
+	e.Setenv("PATH", own+string(filepath.ListSeparator)+e.Getenv("PATH"))
+	e.Setenv("HOME", home)
+	for _, v := range s.Variables() {
+		e.Setenv(v.Name, v.Value)
+	}
+	e.Setenv("HTTPS_PROXY", e.Getenv("SIGSTACK_PROXY"))
+	e.Setenv("SSL_CERT_FILE", e.Getenv("SIGSTACK_CA"))
+	e.Setenv("INPUT_SIGNING-CONFIG", e.Getenv("SIGSTACK_SIGNING_CONFIG"))
+	e.Setenv("INPUT_TRUSTED-ROOT", e.Getenv("SIGSTACK_TRUSTED_ROOT"))
+	// What a fault that stays costs a script.
+	e.Setenv("MCP_INTEGRITY_PATIENCE", "2s")
+	return nil
+}

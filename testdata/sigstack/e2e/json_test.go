@@ -1,0 +1,111 @@
+package e2e
+
+import (
+	"encoding/json"
+	"os"
+	"reflect"
+	"strconv"
+	"strings"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// document reads a JSON document of a script.
+func document(ts *testscript.TestScript, text, name string) any {
+	var v any
+	if err := json.Unmarshal([]byte(text), &v); err != nil {
+		ts.Fatalf("%s: %v", name, err)
+	}
+	return v
+}
+
+// step goes one member down; ok is false where there is none.
+func step(v any, name string) (member any, ok bool) {
+	switch v := v.(type) {
+	case map[string]any:
+		member, ok = v[name]
+	case []any:
+		n, err := strconv.Atoi(name)
+		if ok = err == nil && n >= 0 && n < len(v); ok {
+			member = v[n]
+		}
+	}
+	return member, ok
+}
+
+// jsonMember compares a member with a word: a string by what it says, all else
+// by its JSON. "absent" is the word of a member that is not there, and =PATH
+// that of another member.
+func jsonMember(ts *testscript.TestScript, args []string) {
+	if len(args) != 3 {
+		ts.Fatalf("usage: json FILE PATH VALUE")
+	}
+	v := document(ts, ts.ReadFile(args[0]), args[0])
+	got, want := word(ts, v, args[1]), args[2]
+	if other, ok := strings.CutPrefix(want, "="); ok {
+		want = word(ts, v, other)
+	}
+	if got != want {
+		ts.Fatalf("%s: %s: got %s, want %s", args[0], args[1], got, want)
+	}
+}
+
+// word is a member as [jsonMember] compares it.
+func word(ts *testscript.TestScript, v any, path string) string {
+	for name := range strings.SplitSeq(path, ".") {
+		var ok bool
+		if v, ok = step(v, name); !ok {
+			return "absent"
+		}
+	}
+	if s, ok := v.(string); ok {
+		return s
+	}
+	data, err := json.Marshal(v)
+	ts.Check(err)
+	return string(data)
+}
+
+// jsonIs compares whole documents: what is wanted, and nothing more.
+func jsonIs(ts *testscript.TestScript, args []string) {
+	if len(args) != 2 {
+		ts.Fatalf("usage: jsonis FILE WANT")
+	}
+	got := document(ts, ts.ReadFile(args[0]), args[0])
+	want := document(ts, os.Expand(ts.ReadFile(args[1]), ts.Getenv), args[1])
+	if !reflect.DeepEqual(got, want) {
+		indented, err := json.MarshalIndent(got, "", "  ")
+		ts.Check(err)
+		ts.Fatalf("%s is not %s, but\n%s", args[0], args[1], indented)
+	}
+}
+
+// edit sets a member of a document.
+func edit(ts *testscript.TestScript, args []string) {
+	if len(args) != 3 {
+		ts.Fatalf("usage: edit FILE PATH JSON")
+	}
+	v := document(ts, ts.ReadFile(args[0]), args[0])
+	path := strings.Split(args[1], ".")
+	at, last := v, path[len(path)-1]
+	for _, name := range path[:len(path)-1] {
+		var ok bool
+		if at, ok = step(at, name); !ok {
+			ts.Fatalf("%s has no %s", args[0], args[1])
+		}
+	}
+	value := document(ts, args[2], "the value")
+	switch at := at.(type) {
+	case map[string]any:
+		at[last] = value
+	case []any:
+		n, err := strconv.Atoi(last)
+		ts.Check(err)
+		at[n] = value
+	default:
+		ts.Fatalf("%s: %s is in no object and no array", args[0], args[1])
+	}
+	data, err := json.Marshal(v)
+	ts.Check(err)
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), data, 0o644))
+}

@@ -1,0 +1,1 @@
+[{"name":"readFile","description":"Reads a file and returns its text.","inputSchema":{"type":"object","properties":{"path":{"type":"string"}},"required":["path"]},"annotations":{"readOnlyHint":true}}]
