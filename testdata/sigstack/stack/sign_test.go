@@ -200,6 +200,7 @@ func check(t *testing.T, trustedRoot string, b *bundle.Bundle, id identity, log 
 // TestSign signs as jobs of both platforms do, and verifies once nothing is up
 // any more. What the certificate says is what the job's environment says.
 func TestSign(t *testing.T) {
+	t.Parallel()
 	s := start(t)
 	gitHub := lines(call(t, s, "GET", "/github/env?repository=acme/tools&ref=refs/tags/v1.2.3&event_name=release&runner_environment=self-hosted&repository_visibility=private&run_id=77", 200))
 	gitLab := lines(call(t, s, "GET", "/gitlab/env?project_path=acme/sub/tools&ref=refs/tags/v1.2.3&pipeline_source=web", 200))
@@ -289,6 +290,7 @@ func signGitHub(t *testing.T, s *stack.Stack, env map[string]string) *bundle.Bun
 // TestSignWithoutLog: certificate and timestamp are enough for a verifier that
 // asks for no log, as with GitHub's own instance, and too little for one that does.
 func TestSignWithoutLog(t *testing.T) {
+	t.Parallel()
 	s := start(t)
 	token := lines(call(t, s, "GET", "/gitlab/env", 200))["SIGSTORE_ID_TOKEN"]
 	b, err := signWith(t, signingConfig(t, filepath.Join(s.Dir, "signing_config.no-log.v0.2.json")), token)
@@ -311,6 +313,7 @@ func TestSignWithoutLog(t *testing.T) {
 // TestWrongTokens: Fulcio itself refuses each token that is wrong, and takes the
 // next one, which is not.
 func TestWrongTokens(t *testing.T) {
+	t.Parallel()
 	s := start(t)
 	sc := signingConfig(t, filepath.Join(s.Dir, "signing_config.v0.2.json"))
 	env := lines(call(t, s, "GET", "/github/env", 200))
@@ -345,6 +348,7 @@ func TestWrongTokens(t *testing.T) {
 // TestFaultsOfServers: each real server fails as told, before or after the
 // request took effect, and the counters tell which.
 func TestFaultsOfServers(t *testing.T) {
+	t.Parallel()
 	s := start(t)
 	sc := signingConfig(t, filepath.Join(s.Dir, "signing_config.v0.2.json"))
 	counter := map[string]string{"fulcio": "certificates", "rekor": "entries", "tsa": "timestamps"}
@@ -372,6 +376,7 @@ func TestFaultsOfServers(t *testing.T) {
 
 // TestUploads: what was sent can be read, once.
 func TestUploads(t *testing.T) {
+	t.Parallel()
 	s := start(t)
 	token := lines(call(t, s, "GET", "/gitlab/env?project_path=secret/name", 200))["SIGSTORE_ID_TOKEN"]
 	if _, err := signWith(t, signingConfig(t, filepath.Join(s.Dir, "signing_config.v0.2.json")), token); err != nil {
@@ -387,6 +392,7 @@ func TestUploads(t *testing.T) {
 
 // TestManyAtOnce: one stack serves a test that signs side by side.
 func TestManyAtOnce(t *testing.T) {
+	t.Parallel()
 	s := start(t)
 	sc := signingConfig(t, filepath.Join(s.Dir, "signing_config.v0.2.json"))
 	token := lines(call(t, s, "GET", "/gitlab/env", 200))["SIGSTORE_ID_TOKEN"]
