@@ -8,8 +8,10 @@ import (
 	"strings"
 	"time"
 
+	prototrust "github.com/sigstore/protobuf-specs/gen/pb-go/trustroot/v1"
 	"github.com/sigstore/sigstore-go/pkg/root"
 	"github.com/sigstore/sigstore-go/pkg/sign"
+	"google.golang.org/protobuf/encoding/protojson"
 
 	"github.com/mcp-integrity/seal-action/seal/strictjson"
 )
@@ -196,7 +198,26 @@ func parseSigningConfig(data []byte, now time.Time) (*Services, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%.300q", err)
 	}
+	if err := checkSelectors(data); err != nil {
+		return nil, err
+	}
 	return selectServices(config, now)
+}
+
+// checkSelectors refuses a list of services without a word on how many of them
+// to ask: sigstore-go takes for granted that there is one.
+func checkSelectors(data []byte) error {
+	var config prototrust.SigningConfig
+	if err := protojson.Unmarshal(data, &config); err != nil {
+		return fmt.Errorf("%.300q", err)
+	}
+	switch {
+	case len(config.GetRekorTlogUrls()) > 0 && config.GetRekorTlogConfig() == nil:
+		return errors.New("rekorTlogUrls has no rekorTlogConfig, want a selector")
+	case len(config.GetTsaUrls()) > 0 && config.GetTsaConfig() == nil:
+		return errors.New("tsaUrls has no tsaConfig, want a selector")
+	}
+	return nil
 }
 
 const signingConfigType = "application/vnd.dev.sigstore.signingconfig.v0."
@@ -236,20 +257,20 @@ func selectServices(config *root.SigningConfig, now time.Time) (*Services, error
 		return nil, fmt.Errorf("caUrls: none of %d is valid on %s with an API version of %v", len(cas), now.UTC().Format(time.RFC3339), sign.FulcioAPIVersions)
 	}
 	s.CA = service(nameFulcio, ca)
-	if s.TSAs, err = selectSome("tsaUrls", nameTSA, tsas, config.TimestampAuthorityURLsConfig(), sign.TimestampAuthorityAPIVersions, now); err != nil {
+	if s.TSAs, err = selectSome("tsaUrls", nameTSA, tsas, config.TimestampAuthorityURLsConfig, sign.TimestampAuthorityAPIVersions, now); err != nil {
 		return nil, err
 	}
-	if s.Logs, err = selectSome("rekorTlogUrls", nameRekor, logs, config.RekorLogURLsConfig(), sign.RekorAPIVersions, now); err != nil {
+	if s.Logs, err = selectSome("rekorTlogUrls", nameRekor, logs, config.RekorLogURLsConfig, sign.RekorAPIVersions, now); err != nil {
 		return nil, err
 	}
 	return &s, s.check()
 }
 
-func selectSome(member, name string, from []root.Service, how root.ServiceConfiguration, versions []uint32, now time.Time) ([]Service, error) {
+func selectSome(member, name string, from []root.Service, how func() root.ServiceConfiguration, versions []uint32, now time.Time) ([]Service, error) {
 	if len(from) == 0 {
 		return nil, nil
 	}
-	chosen, err := root.SelectServices(from, how, versions, now)
+	chosen, err := root.SelectServices(from, how(), versions, now)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", member, err)
 	}

@@ -77,6 +77,8 @@ func TestParseSigningConfigRefuses(t *testing.T) {
 		"no log that we know":    {change(`"majorApiVersion":2`, `"majorApiVersion":4`) + "", ""},
 		"more than there are":    {change(`"count":2`, `"count":3`), "tsaUrls: "},
 		"no selector":            {change(`{"selector":"ANY"}`, `{}`), "rekorTlogUrls: "},
+		"no word on the log":     {change(`"rekorTlogConfig":{"selector":"ANY"},`, ``), "rekorTlogUrls has no rekorTlogConfig"},
+		"no word on the TSA":     {change(`"tsaConfig":{"selector":"EXACT","count":2}`, `"tsaConfig":null`), "tsaUrls has no tsaConfig"},
 		"a file":                 {change("https://fulcio.example/", "file:///etc/passwd"), "want https:// or http://"},
 		"no scheme":              {change("https://fulcio.example/", "fulcio.example"), "want https:// or http://"},
 		"no host":                {change("https://fulcio.example/", "https:///x"), "names no host"},
