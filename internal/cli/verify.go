@@ -99,7 +99,10 @@ func (i *invocation) verifier(ctx context.Context) (*verifier, error) {
 		return nil, err
 	}
 	var identities []seal.Identity
-	if named {
+	// A key that is pinned is not to be replaced by a certificate of anybody in
+	// the same organisation: beside a key, an identity counts where it is named
+	// for its own sake.
+	if named && (len(public) == 0 || expected.Repository != "" || expected.SAN != "") {
 		identities = append(identities, expected)
 	}
 	v.Verifier = verify.Verifier{
