@@ -277,7 +277,7 @@ func (i *invocation) hint(r *verify.Result) {
 	for _, e := range r.Errors {
 		switch e.Code {
 		case seal.CodeSignatureKeyNotFound:
-			i.talk("hint: --key FILE or --jwks FILE|URL names the publisher's key")
+			i.talk("hint: --key FILE or --jwks FILE|URL names the publisher's key, --trusted-root FILE the Sigstore that certified it")
 			return
 		case seal.CodeDescriptionChanged, seal.CodeSchemaChanged, seal.CodeAnnotationsChanged, seal.CodeInterfaceMismatch:
 			i.talk("hint: mcp-integrity extract --output new.interface.json -- SERVER, then mcp-integrity diff %s new.interface.json, shows which words moved", i.manifestName())
