@@ -29,7 +29,8 @@
 //	  "provenance":     "<base64 of the provenance file's bytes>",
 //	  "source_uri":     "git+https://github.com/OWNER/NAME",  (not for vsa)
 //	  "builder_id":     "https://github.com/…",    (needed for npm, github-attestation)
-//	  "branch", "tag", "versioned_tag": "…",       (optional, without refs/…)
+//	  "branch", "tag", "versioned_tag": "…",       (optional, without refs/…; only for
+//	                                               builds by slsa-github-generator)
 //	  "package":        {"name": "…", "version": "…"},        (npm alone, needed)
 //	  "vsa":            {"verifier_id": "…", "resource_uri": "…",
 //	                     "verified_levels": ["…"], "public_key": "<PEM>", "key_id": "…"}

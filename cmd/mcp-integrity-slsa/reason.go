@@ -33,7 +33,7 @@ const (
 var (
 	errMalformed       = errors.New("the provenance is not one strict JSON value")
 	errNpmAttestations = errors.New("the npm attestations")
-	errTrustedRoot     = errors.New("Sigstore's trusted root cannot be had")
+	errTrustedRoot     = errors.New("the trusted root of Sigstore cannot be had")
 	errNoStatement     = errors.New("slsa-verifier accepted the provenance and returned no statement")
 )
 
@@ -61,6 +61,7 @@ var texts = []struct{ text, verdict, reason string }{
 	{"github attestations must be signed by Sigstore", verdictUndecided, reasonUnsupported},
 	{"unmarshaling bundle: ", verdictUndecided, reasonUnsupported},
 	{"unexpected tlog entry type", verdictUndecided, reasonUnsupported},
+	{"error retrieving Rekor public keys: Rekor log ID not found in trusted root", verdictFail, "rekor_pub_key"},
 	{"error retrieving Rekor public keys: rekor public key is not an ECDSA key", verdictUndecided, reasonUnsupported},
 	{"bundle missing offline tlog verification material", verdictUndecided, reasonUnsupported},
 
@@ -69,6 +70,8 @@ var texts = []struct{ text, verdict, reason string }{
 	{"unexpected layout of the bundle tlog entry body", verdictFail, reasonLogEntry},
 	{"envolope has no signatures", verdictFail, "no_valid_signature"},
 	{"missing signing certificate in bundle", verdictFail, "invalid_certificate"},
+	{"x509: ", verdictFail, "invalid_certificate"}, // crypto/x509's own
+	{"could not verify envelope: ", verdictFail, "no_valid_signature"},
 	{"error getting certificate from provenance: ", verdictFail, "invalid_certificate"},
 	{"error unmarshaling certificate from pem", verdictFail, "invalid_certificate"},
 	{"expected DSSE bundle content", verdictFail, "invalid_dsse_payload"},

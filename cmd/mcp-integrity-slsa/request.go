@@ -39,6 +39,9 @@ const (
 	kindVSA      = "vsa"
 )
 
+// npmRunner begins the builder ids of npm's command line.
+const npmRunner = "https://github.com/actions/runner"
+
 // A request is what the caller wants to know; the package comment says what the
 // members mean.
 type request struct {
@@ -162,6 +165,11 @@ func (r request) checkProvenance() error {
 	}
 	if p := r.Package; p != nil && (p.Name == "" || p.Version == "") {
 		return errors.New("package: name and version are both needed")
+	}
+	// These record the ref and not its type, and slsa-verifier then calls the
+	// provenance invalid: a question about it would blame a good one.
+	if (r.Kind == kindGitHub || strings.HasPrefix(r.BuilderID, npmRunner)) && r.Branch+r.Tag+r.VersionedTag != "" {
+		return errors.New("branch, tag, versioned_tag: slsa-verifier compares them for builds by slsa-github-generator alone")
 	}
 	return nil
 }

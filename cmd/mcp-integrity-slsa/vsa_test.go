@@ -33,7 +33,7 @@ func vsaRequest(t testing.TB, key string) request {
 		Provenance: testFile(t, "vsa", key+".passed.json"),
 		VSA: &vsaWanted{
 			VerifierID: vsaVerifier, ResourceURI: vsaResource,
-			VerifiedLevels: []string{"SLSA_BUILD_LEVEL_2", "MCP_SEAL_LEVEL_2"},
+			VerifiedLevels: []string{"SLSA_BUILD_LEVEL_2", "MCP_INTEGRITY_LEVEL_2"},
 			PublicKey:      string(testFile(t, "vsa", key+".pub.pem")),
 		},
 	}
@@ -60,7 +60,7 @@ func TestOurVSAs(t *testing.T) {
 		{"another resource", func(_ *testing.T, r *request) { r.VSA.ResourceURI += "-rc1" }, "mismatch_resource_uri"},
 		{"a higher level", func(_ *testing.T, r *request) { r.VSA.VerifiedLevels = []string{"SLSA_BUILD_LEVEL_3"} }, "mismatch_verified_levels"},
 		{"another track", func(_ *testing.T, r *request) { r.VSA.VerifiedLevels = []string{"SLSA_SOURCE_LEVEL_1"} }, "mismatch_verified_levels"},
-		{"a higher level of ours", func(_ *testing.T, r *request) { r.VSA.VerifiedLevels = []string{"MCP_SEAL_LEVEL_3"} }, "mismatch_verified_levels"},
+		{"a higher level of ours", func(_ *testing.T, r *request) { r.VSA.VerifiedLevels = []string{"MCP_INTEGRITY_LEVEL_3"} }, "mismatch_verified_levels"},
 		{"no level of SLSA's", func(_ *testing.T, r *request) { r.VSA.VerifiedLevels = []string{"SLSA_BUILD_LEVEL_X"} }, "invalid_slsa_level"},
 		{"another key", func(t *testing.T, r *request) {
 			r.VSA.PublicKey = string(testFile(t, "vsa", otherKey(r)+".pub.pem"))
@@ -70,8 +70,8 @@ func TestOurVSAs(t *testing.T) {
 		{"it failed", func(t *testing.T, r *request) {
 			r.Provenance = testFile(t, "vsa", keyOf(r)+".failed.json")
 		}, "invalid_verification_result"},
-		{"a payload of another level", payloadChange("LEVEL_2", "LEVEL_3"), "no_valid_signature"},
-		{"a payload with one more space", payloadChange(`{"_type"`, `{ "_type"`), "no_valid_signature"},
+		{"a payload of another level", payloadChange("BUILD_LEVEL_2", "BUILD_LEVEL_3"), "no_valid_signature"},
+		{"a payload with one more space", payloadChange(`"_type":`, `"_type": `), "no_valid_signature"},
 		{"another payload type", func(_ *testing.T, r *request) {
 			r.Provenance = bytes.Replace(r.Provenance, []byte("vnd.in-toto+json"), []byte("vnd.other+json"), 1)
 		}, "invalid_dsse_payload"},

@@ -12,16 +12,9 @@ import (
 	"math/big"
 
 	"github.com/mcp-integrity/seal-action/internal/keys"
+	"github.com/mcp-integrity/seal-action/provenance"
 	"github.com/mcp-integrity/seal-action/seal"
 	"github.com/mcp-integrity/seal-action/seal/strictjson"
-)
-
-// What a VSA is, by SLSA's page "Verification Summary Attestation" and in-toto's
-// envelope.
-const (
-	payloadType   = "application/vnd.in-toto+json"
-	statementType = "https://in-toto.io/Statement/v1"
-	vsaType       = "https://slsa.dev/verification_summary/v1"
 )
 
 // maxVSA, in bytes, is for a statement that we are to sign. It grows with its
@@ -50,7 +43,7 @@ func SignVSA(statement []byte, key keys.PrivateKey) ([]byte, error) {
 	if err := checkVSA(statement); err != nil {
 		return nil, fmt.Errorf("sign VSA: %w", err)
 	}
-	message := seal.PAE(payloadType, statement)
+	message := seal.PAE(provenance.PayloadType, statement)
 	sig, err := key.Sign(message)
 	if err != nil {
 		return nil, fmt.Errorf("sign VSA: %w", err)
@@ -63,7 +56,7 @@ func SignVSA(statement []byte, key keys.PrivateKey) ([]byte, error) {
 	if !verifies(key.Public(), message, sig) {
 		return nil, fmt.Errorf("sign VSA: the signature does not verify under key %q", key.KeyID())
 	}
-	return strictjson.Marshal(envelope{PayloadType: payloadType, Payload: statement, Signatures: []signature{{Sig: sig}}})
+	return strictjson.Marshal(envelope{PayloadType: provenance.PayloadType, Payload: statement, Signatures: []signature{{Sig: sig}}})
 }
 
 // checkVSA refuses to sign anything else: a signature over other bytes of this
@@ -79,8 +72,8 @@ func checkVSA(statement []byte) error {
 	if err := strictjson.UnmarshalOpen(statement, &s); err != nil {
 		return fmt.Errorf("statement: %w", err)
 	}
-	if s.Type != statementType || s.PredicateType != vsaType {
-		return fmt.Errorf("statement: got _type %.100q and predicateType %.100q, want %q and %q", s.Type, s.PredicateType, statementType, vsaType)
+	if s.Type != provenance.StatementType || s.PredicateType != provenance.PredicateTypeVSA {
+		return fmt.Errorf("statement: got _type %.100q and predicateType %.100q, want %q and %q", s.Type, s.PredicateType, provenance.StatementType, provenance.PredicateTypeVSA)
 	}
 	return nil
 }

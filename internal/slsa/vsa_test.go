@@ -15,6 +15,7 @@ import (
 
 	"github.com/mcp-integrity/seal-action/internal/keys"
 	"github.com/mcp-integrity/seal-action/internal/sealtest"
+	"github.com/mcp-integrity/seal-action/provenance"
 	"github.com/mcp-integrity/seal-action/seal"
 )
 
@@ -31,15 +32,28 @@ var vsaKeys = map[string]string{
 	"es256":   `{"kty":"EC","crv":"P-256","x":"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU","y":"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0","d":"jpsQnnGQmL-YBIffH1136cspYG6-0iY7X1fCE9-E9LI"}`,
 }
 
-const vsaStatement = `{"_type":"https://in-toto.io/Statement/v1",` +
-	`"subject":[{"name":"pkg:npm/%40acme/file-tools@1.2.4","digest":{"sha256":"5f2b1c8d9e0a4b7c6d3e2f1a0b9c8d7e6f5a4b3c2d1e0f9a8b7c6d5e4f3a2b1c"}}],` +
-	`"predicateType":"https://slsa.dev/verification_summary/v1","predicate":{` +
-	`"verifier":{"id":"https://mcp-integrity.org/verifier","version":{"mcp-integrity":"1.0.0"}},` +
-	`"timeVerified":"2026-02-20T15:00:00Z","resourceUri":"pkg:npm/%40acme/file-tools@1.2.4",` +
-	`"policy":{"uri":"https://mcp-integrity.org/policy/block_below_level_2","digest":{"sha256":"00"}},` +
-	`"inputAttestations":[{"uri":"mcp-integrity.json","digest":{"sha256":"11"}}],` +
-	`"verificationResult":"PASSED","verifiedLevels":["SLSA_BUILD_LEVEL_2","MCP_SEAL_LEVEL_2"],` +
-	`"dependencyLevels":{"SLSA_BUILD_LEVEL_1":3},"slsaVersion":"1.1"}}`
+// vsaStatement is a summary as verify --vsa writes it.
+func vsaStatement(t testing.TB, passed bool) []byte {
+	t.Helper()
+	level := 2
+	artifact := seal.Artifact{Type: "npm", Identifier: "@acme/file-tools", Version: "1.2.4"}
+	statement, err := provenance.NewVSA(provenance.VSA{
+		Subjects: []provenance.Subject{{
+			Name:   "acme-file-tools-1.2.4.tgz",
+			Digest: map[string]string{"sha256": "5f2b1c8d9e0a4b7c6d3e2f1a0b9c8d7e6f5a4b3c2d1e0f9a8b7c6d5e4f3a2b1c"},
+		}},
+		Verifier: "https://mcp-integrity.org/verifier", VerifierVersion: map[string]string{"mcp-integrity": "1.0.0"},
+		TimeVerified: seal.NewTimestamp(sealtest.Time), ResourceURI: provenance.ResourceURI(artifact),
+		Policy:            provenance.Descriptor{URI: "https://mcp-integrity.org/policy/block_below_level_2"},
+		InputAttestations: []provenance.Descriptor{{URI: "mcp-integrity.json", Digest: map[string]string{"sha256": strings.Repeat("0a", 32)}}},
+		Passed:            passed, BuildLevel: &level, TrustLevel: 2,
+		DependencyLevels: map[string]int{"SLSA_BUILD_LEVEL_1": 3},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return statement
+}
 
 func vsaKey(t testing.TB, name string) keys.PrivateKey {
 	t.Helper()
@@ -61,8 +75,8 @@ func TestVSAsForSlsaVerifier(t *testing.T) {
 			t.Fatal(err)
 		}
 		files[name+".pub.pem"] = public
-		for verdict, statement := range map[string]string{"passed": vsaStatement, "failed": strings.Replace(vsaStatement, `"PASSED"`, `"FAILED"`, 1)} {
-			signed, err := SignVSA([]byte(statement), k)
+		for verdict, passed := range map[string]bool{"passed": true, "failed": false} {
+			signed, err := SignVSA(vsaStatement(t, passed), k)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -90,8 +104,8 @@ func TestVSAsForSlsaVerifier(t *testing.T) {
 func TestSignVSA(t *testing.T) {
 	for _, alg := range keys.Algorithms {
 		t.Run(string(alg), func(t *testing.T) {
-			k := sealtest.Key(t, alg, "k")
-			signed, err := SignVSA([]byte(vsaStatement), k)
+			k, statement := sealtest.Key(t, alg, "k"), vsaStatement(t, true)
+			signed, err := SignVSA(statement, k)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -103,7 +117,7 @@ func TestSignVSA(t *testing.T) {
 			if err := json.Unmarshal(signed, &e); err != nil {
 				t.Fatal(err)
 			}
-			if e.PayloadType != "application/vnd.in-toto+json" || string(e.Payload) != vsaStatement || len(e.Signatures) != 1 || len(e.Signatures[0]) != 1 {
+			if e.PayloadType != "application/vnd.in-toto+json" || !bytes.Equal(e.Payload, statement) || len(e.Signatures) != 1 || len(e.Signatures[0]) != 1 {
 				t.Fatalf("envelope %s", signed)
 			}
 			message := seal.PAE(e.PayloadType, e.Payload)
@@ -123,19 +137,19 @@ func TestSignVSA(t *testing.T) {
 }
 
 func TestSignVSARefuses(t *testing.T) {
-	k := vsaKey(t, "ed25519")
+	k, statement := vsaKey(t, "ed25519"), string(vsaStatement(t, true))
 	for _, tt := range []struct {
 		name, statement string
 		key             keys.PrivateKey
 		want            string
 	}{
-		{"no key", vsaStatement, keys.PrivateKey{}, "empty"},
+		{"no key", statement, keys.PrivateKey{}, "empty"},
 		{"no JSON", "VSA", k, "strict JSON"},
-		{"two values", vsaStatement + "{}", k, "strict JSON"},
-		{"a member twice", strings.Replace(vsaStatement, `{"_type"`, `{"_type":"x","_type"`, 1), k, "strict JSON"},
-		{"provenance", strings.Replace(vsaStatement, vsaType, "https://slsa.dev/provenance/v1", 1), k, "predicateType"},
-		{"Statement v0.1", strings.Replace(vsaStatement, "Statement/v1", "Statement/v0.1", 1), k, "_type"},
-		{"too large", vsaStatement + strings.Repeat(" ", maxVSA), k, "at most"},
+		{"two values", statement + "{}", k, "strict JSON"},
+		{"a member twice", strings.Replace(statement, `"_type"`, `"_type":"x","_type"`, 1), k, "strict JSON"},
+		{"provenance", strings.Replace(statement, provenance.PredicateTypeVSA, "https://slsa.dev/provenance/v1", 1), k, "predicateType"},
+		{"Statement v0.1", strings.Replace(statement, "Statement/v1", "Statement/v0.1", 1), k, "_type"},
+		{"too large", statement + strings.Repeat(" ", maxVSA), k, "at most"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			signed, err := SignVSA([]byte(tt.statement), tt.key)
