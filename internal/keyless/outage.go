@@ -94,7 +94,7 @@ func hint(s Service, status int) string {
 		return fmt.Sprintf("is there a %s of this version at this URL? see the signing config", s.Name)
 	case status == http.StatusProxyAuthRequired:
 		return "a proxy stands before it and wants credentials"
-	case s.Name == nameFulcio:
+	case s.Name == nameFulcio && status <= http.StatusForbidden:
 		return "the identity token must be fresh, and of the audience that this Fulcio wants, sigstore by default: on GitHub the job needs \"permissions: id-token: write\", " +
 			"on GitLab \"id_tokens: SIGSTORE_ID_TOKEN: aud: sigstore\""
 	case s.Name == nameRekor && (status == http.StatusUnauthorized || status == http.StatusForbidden):
@@ -123,7 +123,10 @@ func shorten(text string) string {
 		text = text[:maxMessage] + "…"
 	}
 	return strings.Map(func(r rune) rune {
-		if !unicode.IsPrint(r) {
+		switch {
+		case unicode.IsSpace(r):
+			return ' '
+		case !unicode.IsPrint(r):
 			return unicode.ReplacementChar
 		}
 		return r

@@ -96,8 +96,10 @@ func (x *exchange) judge(s Service, err error) (said error, again bool) {
 	switch {
 	case x.ctx.Err() != nil:
 		return &told{context.Cause(x.ctx).Error(), err}, true
-	case x.status == 0:
-		return x.tell("", err), !distrusted(err)
+	case x.failure != nil:
+		return x.tell("", x.failure), !distrusted(x.failure)
+	case x.status == 0: // the client did not even ask
+		return x.tell("", err), false
 	case x.status == http.StatusConflict && s.Name == nameRekor:
 		return &conflict{s}, false
 	case errors.As(err, &lie):
@@ -117,10 +119,15 @@ func (x *exchange) judge(s Service, err error) (said error, again bool) {
 	return &told{text, err}, true
 }
 
+// statusClientClosed says that the client went away. As we did not, it was
+// another: a Rekor v2 that waits for one checkpoint on behalf of several gives
+// up for all of them when the first goes.
+const statusClientClosed = 499
+
 // passing says whether a status speaks of a fault that may pass by itself.
 func passing(status int) bool {
 	switch status {
-	case http.StatusRequestTimeout, http.StatusTooEarly, http.StatusTooManyRequests:
+	case http.StatusRequestTimeout, http.StatusTooEarly, http.StatusTooManyRequests, statusClientClosed:
 		return true
 	}
 	return status >= 500

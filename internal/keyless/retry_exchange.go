@@ -7,9 +7,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"time"
+
+	"github.com/mcp-integrity/seal-action/seal/strictjson"
 )
 
 // maxResponse bounds every answer: a hundred times a certificate chain, a
@@ -25,7 +28,8 @@ type exchange struct {
 	caller *caller
 
 	status  int           // of the last answer that came whole, 0 where there was none
-	message string        // its body, cut short, where it was no success
+	failure error         // why there was none
+	message string        // what it says, cut short, where it is no success
 	wait    time.Duration // what it asks for by Retry-After, 0 where it does not
 	skew    time.Duration // how far our clock is ahead of its, 0 where it is not far
 }
@@ -33,33 +37,55 @@ type exchange struct {
 // RoundTrip sends req under the attempt's context. Redirects are errors, so
 // that the token goes nowhere but where the signing config says.
 func (x *exchange) RoundTrip(req *http.Request) (*http.Response, error) {
-	x.status, x.wait = 0, 0
-	resp, err := x.caller.base.RoundTrip(req.WithContext(x.ctx))
+	x.status, x.failure, x.wait = 0, nil, 0
+	resp, body, err := x.whole(req.WithContext(x.ctx))
 	if err != nil {
+		x.failure = err
 		return nil, err
 	}
-	defer resp.Body.Close()
 	now := x.caller.now()
 	if date, err := http.ParseTime(resp.Header.Get("Date")); err == nil {
 		if ahead := now.Sub(date); ahead.Abs() > maxSkew {
 			x.skew = ahead
 		}
 	}
-	body, err := io.ReadAll(io.LimitReader(resp.Body, maxResponse+1))
-	if err != nil {
-		return nil, fmt.Errorf("the answer broke off after %d bytes: %w", len(body), err)
-	}
-	if len(body) > maxResponse {
-		return nil, fmt.Errorf("the answer is larger than %d bytes", maxResponse)
-	}
 	x.status = resp.StatusCode
 	if x.status/100 != 2 {
-		x.message = shorten(x.caller.secrets.hide(string(body)))
+		x.message = shorten(x.caller.secrets.hide(message(body)))
 		x.wait = retryAfter(resp.Header, now)
 		return nil, fmt.Errorf("status %d", x.status)
 	}
 	resp.Body = io.NopCloser(bytes.NewReader(body))
 	return resp, nil
+}
+
+// whole gets an answer to its end.
+func (x *exchange) whole(req *http.Request) (*http.Response, []byte, error) {
+	resp, err := x.caller.base.RoundTrip(req)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxResponse+1))
+	switch {
+	case err != nil:
+		return nil, nil, fmt.Errorf("the answer broke off: %w", err)
+	case len(body) > maxResponse:
+		return nil, nil, fmt.Errorf("the answer is larger than %d bytes", maxResponse)
+	}
+	return resp, body, nil
+}
+
+// message is what an answer without success says: Sigstore's services wrap the
+// sentence into JSON, proxies before them do not.
+func message(body []byte) string {
+	var wrapped struct {
+		Message string `json:"message"`
+	}
+	if strictjson.UnmarshalOpen(body, &wrapped) == nil && wrapped.Message != "" {
+		return wrapped.Message
+	}
+	return string(body)
 }
 
 // postJSON sends body to target and returns what a success brings.
@@ -78,11 +104,16 @@ func (x *exchange) postJSON(target string, body []byte) ([]byte, error) {
 }
 
 // tell puts err in words that may be printed: bounded, without the token.
+// Method, URL and our own port would only make the same failure look new.
 func (x *exchange) tell(prefix string, err error) error {
 	text := err.Error()
-	// Method and URL stand in every message anyway.
-	if u := (*url.Error)(nil); errors.As(err, &u) {
-		text = u.Err.Error()
+	var post *url.Error
+	var op *net.OpError
+	switch {
+	case errors.As(err, &op) && op.Source != nil:
+		text = op.Err.Error()
+	case errors.As(err, &post):
+		text = post.Err.Error()
 	}
 	return &told{prefix + shorten(x.caller.secrets.hide(text)), err}
 }

@@ -25,13 +25,15 @@ var passingFaults = map[string]struct {
 	"down":           {down, "connection refused"},
 	"slow":           {slow, "no answer within 30s"},
 	"stalls":         {stalls, "no answer within 30s"},
-	"truncated":      {truncated, "broke off after"},
+	"truncated":      {truncated, "the answer broke off: unexpected EOF"},
 	"halved":         {halved, "it answers what cannot be read"},
 	"endless":        {endless, "larger than 1048576 bytes"},
 	"status 500":     {answers(500, "oops"), `it answers 500 "oops"`},
 	"status 503":     {answers(503, ""), "it answers 503"},
-	"status 429":     {answers(429, "slow down\nplease", "Retry-After", "7"), "it answers 429 \"slow down\uFFFDplease\" and asks to wait 7s"},
+	"status 429":     {answers(429, "slow down\nplease", "Retry-After", "7"), "it answers 429 \"slow down please\" and asks to wait 7s"},
 	"status 408":     {answers(408, ""), "it answers 408"},
+	"status 499":     {answers(499, `{"code":1,"message":"add entry: await: context canceled"}`), `it answers 499 "add entry: await: context canceled"`},
+	"reset":          {reset, ": read: connection reset by peer"},
 	"no body":        {answers(200, ""), "it answers what cannot be read"},
 	"HTML":           {answers(200, "<html>\x1b[31m"), "it answers what cannot be read"},
 	"an empty thing": {answers(200, "{}"), "it answers what cannot be read"},
@@ -126,8 +128,8 @@ func TestRefused(t *testing.T) {
 		fault      fault
 		status     int
 	}{
-		"Fulcio: token":         {fulcioHost, "id-token: write", answers(400, `{"code":3,"message":"There was an error processing the identity token"}`), 400},
-		"Fulcio: unauthorised":  {fulcioHost, "aud: sigstore", answers(401, "no"), 401},
+		"Fulcio: token":         {fulcioHost, "does this Fulcio know the issuer?", answers(400, `{"code":3,"message":"There was an error processing the identity token"}`), 400},
+		"Fulcio: unauthorised":  {fulcioHost, "not expired", answers(401, "no"), 401},
 		"Fulcio: policy":        {fulcioHost, "id-token: write", answers(403, "no"), 403},
 		"Fulcio: echo":          {fulcioHost, "[identity token]", echoes(400), 400},
 		"Fulcio: conflict":      {fulcioHost, "status 409", answers(409, ""), 409},

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"math/big"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -174,8 +175,12 @@ func (s *Session) request(ctx context.Context, token string) (*x509.Certificate,
 // is signed and a log tells the world: one that no trusted root stands behind,
 // and one that is not for now, which means that the clock is wrong.
 func (s *Session) examine() error {
-	if _, unknown := s.trust.issuers(s.leaf); unknown != nil {
+	roots, unknown := s.trust.issuers(s.leaf)
+	if unknown != nil {
 		return unknown
+	}
+	if !slices.ContainsFunc(roots, func(r *trustedRoot) bool { return r.issues(s.leaf, bySignature) }) {
+		return s.trust.unknown(s.leaf)
 	}
 	now := s.caller.now()
 	if now.Before(s.leaf.NotBefore.Add(-maxSkew)) || s.left() <= 0 {

@@ -165,6 +165,7 @@ func TestTokenHint(t *testing.T) {
 	}{
 		"expired, fixed":        {"sigstore", -3 * time.Minute, true, "the identity token expired 3m0s ago", 1},
 		"expired, always":       {"sigstore", -3 * time.Minute, false, "the identity token expired 3m0s ago", 2},
+		"well":                  {"sigstore", time.Minute, true, `by "https://token.actions.githubusercontent.com", not expired`, 1},
 		"audience":              {"https://github.com/acme", time.Minute, true, `is for the audience "https://github.com/acme"; Sigstore's own wants "sigstore"`, 1},
 		"audience, terminal":    {"\x1b[31m", time.Minute, true, `"\x1b[31m"`, 1},
 		"audience, token-sized": {strings.Repeat("a", 4000), time.Minute, true, "is for the audience", 1},
@@ -180,12 +181,28 @@ func TestTokenHint(t *testing.T) {
 				return w.issue(c.audience, c.life), nil
 			}
 			w.faults[fulcioHost] = strict
+			if name == "well" {
+				w.faults[fulcioHost] = answers(401, "")
+			}
 			_, err := w.begin(context.Background())
 			if err == nil || !strings.Contains(err.Error(), c.want) || w.requests[fulcioHost] != c.requests {
 				t.Errorf("%s: got %v after %d requests, want %q after %d", name, err, w.requests[fulcioHost], c.want, c.requests)
 			}
 			w.checkSecret(err)
 		})
+	}
+}
+
+func TestTokenNotYetValid(t *testing.T) {
+	said, err := parseToken("e30." + base64.RawURLEncoding.EncodeToString([]byte(`{"sub":"a","aud":["b","sigstore"],"nbf":946688400,"exp":1e300}`)) + ".c2ln")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := said.hint(time.Unix(946684800, 0)), "the identity token is not valid for another 1h0m0s"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	if got := said.hint(time.Unix(946688400, 0)); got != "" {
+		t.Errorf("got %q, want nothing to say", got)
 	}
 }
 

@@ -31,8 +31,9 @@ const (
 // claims are what a token says of itself. Nobody verified it: they serve to
 // say why it will be refused, and nothing else.
 type claims struct {
-	audience []string
-	expires  time.Time
+	issuer          string
+	audience        []string
+	begins, expires time.Time
 }
 
 // parseToken checks that token can be sent to a certificate authority. Its
@@ -61,10 +62,11 @@ func parseToken(token string) (claims, error) {
 		}
 	}
 	var wire struct {
+		Issuer   string         `json:"iss"`
 		Subject  string         `json:"sub"`
 		Email    string         `json:"email"`
-		Verified jsontext.Value `json:"email_verified"`
 		Audience jsontext.Value `json:"aud"`
+		Begins   float64        `json:"nbf"`
 		Expires  float64        `json:"exp"`
 	}
 	if err := strictjson.UnmarshalOpen(body, &wire); err != nil {
@@ -73,9 +75,7 @@ func parseToken(token string) (claims, error) {
 	if wire.Subject == "" && wire.Email == "" {
 		return c, errors.New("the identity token names no subject")
 	}
-	if wire.Expires > 0 && wire.Expires < 1<<40 {
-		c.expires = time.Unix(int64(wire.Expires), 0)
-	}
+	c.issuer, c.begins, c.expires = wire.Issuer, unixTime(wire.Begins), unixTime(wire.Expires)
 	var one string
 	if strictjson.UnmarshalOpen(wire.Audience, &one) == nil {
 		c.audience = []string{one}
@@ -85,16 +85,29 @@ func parseToken(token string) (claims, error) {
 	return c, nil
 }
 
+// unixTime reads a NumericDate of RFC 7519; what is none is the zero time.
+func unixTime(seconds float64) time.Time {
+	if seconds <= 0 || seconds > 1<<40 {
+		return time.Time{}
+	}
+	return time.Unix(int64(seconds), 0)
+}
+
 // defaultAudience is whom Sigstore's tokens are for.
 const defaultAudience = "sigstore"
 
-// hint says what is wrong with a token that was refused, "" where it looks well.
+// hint says what is wrong with a token that was refused, or, where it looks
+// well, whose it is.
 func (c claims) hint(now time.Time) string {
 	switch {
 	case !c.expires.IsZero() && now.After(c.expires):
 		return fmt.Sprintf("the identity token expired %v ago", now.Sub(c.expires).Round(time.Second))
+	case !c.begins.IsZero() && now.Add(maxSkew).Before(c.begins):
+		return fmt.Sprintf("the identity token is not valid for another %v", c.begins.Sub(now).Round(time.Second))
 	case len(c.audience) > 0 && !slices.Contains(c.audience, defaultAudience):
 		return fmt.Sprintf("the identity token is for the audience %.200q; Sigstore's own wants %q", strings.Join(c.audience, " "), defaultAudience)
+	case c.issuer != "":
+		return fmt.Sprintf("the identity token is by %.200q, not expired, and for %q: does this Fulcio know the issuer?", c.issuer, defaultAudience)
 	}
 	return ""
 }

@@ -3,8 +3,10 @@ package keyless
 import (
 	"context"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"sync"
 	"syscall"
@@ -166,6 +168,10 @@ func respond(r *http.Request, status int, body io.Reader, header ...string) *htt
 
 func down(_ int, r *http.Request, _ http.RoundTripper) (*http.Response, error) {
 	return nil, syscall.ECONNREFUSED
+}
+
+func reset(n int, r *http.Request, _ http.RoundTripper) (*http.Response, error) {
+	return nil, &net.OpError{Op: "read", Net: "tcp", Source: &net.TCPAddr{Port: 40000 + n}, Addr: &net.TCPAddr{Port: 443}, Err: os.NewSyscallError("read", syscall.ECONNRESET)}
 }
 
 func slow(_ int, r *http.Request, _ http.RoundTripper) (*http.Response, error) {
