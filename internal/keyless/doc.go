@@ -24,10 +24,11 @@
 //   - Whom the certificate names is for the caller to compare: an identity that
 //     nobody expected proves nothing ([Authenticator], [seal.Identity.Match]).
 //
-// Of Rekor v2 entries a bundle repeats two things that verification computes
-// anew: the entry's body and the proof's root hash. They, and the hint beside a
-// DSSE signature, may be changed without effect. So a bundle's own digest names
-// nothing.
+// Some parts of a bundle prove nothing and may be changed without effect: of a
+// Rekor v2 entry its body and kind and its proof's index, size and root hash,
+// which verification computes anew or takes from what is signed; the hint beside
+// a DSSE signature; and one of two vouchers for the time. So a bundle's own
+// digest names nothing.
 //
 // Bundles of media types v0.1 to v0.3 are read, with a certificate on P-256
 // (MIS §7.1 allows ES256 and no other ECDSA). A bundle that is signed by a bare

@@ -1,6 +1,7 @@
 package keyless
 
 import (
+	"bytes"
 	"crypto/x509"
 	"slices"
 
@@ -144,8 +145,14 @@ func (b *parsedBundle) readVouchers() *Error {
 		return failf(StageBundle, "rfc3161Timestamps: %d of them, want at most %d", n, maxTimestamps)
 	}
 	for n, s := range stamps {
-		if got := len(s.GetSignedTimestamp()); got > maxTimestamp {
+		raw := s.GetSignedTimestamp()
+		if got := len(raw); got > maxTimestamp {
 			return failf(StageBundle, "rfc3161Timestamps[%d]: %d bytes, want at most %d", n, got, maxTimestamp)
+		}
+		for _, earlier := range stamps[:n] {
+			if bytes.Equal(raw, earlier.GetSignedTimestamp()) {
+				return failf(StageBundle, "rfc3161Timestamps[%d]: it stands there twice", n)
+			}
 		}
 	}
 	return nil

@@ -23,7 +23,7 @@ import (
 )
 
 // authority is a root, an intermediate that issues, and for a timestamp
-// authority the certificate that signs. Its keys are on P-384, as Fulcio's are.
+// authority the certificate that signs.
 type authority struct {
 	root, issuer, signer *x509.Certificate
 	issuerKey, signerKey *ecdsa.PrivateKey
@@ -32,8 +32,8 @@ type authority struct {
 
 const certificateLife = 10 * time.Minute // Fulcio's
 
-func newAuthority(organization, name string, usage x509.ExtKeyUsage, start time.Time) authority {
-	rootKey, key := newKey(elliptic.P384()), newKey(elliptic.P384())
+func newAuthority(organization, name string, usage x509.ExtKeyUsage, start time.Time, curve elliptic.Curve) authority {
+	rootKey, key := newKey(curve), newKey(curve)
 	template := func(cn string) *x509.Certificate {
 		return &x509.Certificate{
 			Subject:   pkix.Name{Organization: []string{organization}, CommonName: organization + " " + name + " " + cn},

@@ -5,8 +5,9 @@
 // by which clients sign.
 //
 // It uses none of Sigstore's own libraries, so that what they accept was written
-// twice: entries, checkpoints, promises, certificate extensions and SCTs are
-// made here from their specifications. It believes whatever token it gets.
+// twice: entries, checkpoints, promises, certificate extensions, SCTs and TUF
+// metadata are made here from their specifications. It believes whatever token
+// it gets.
 package keylesstest
 
 import (
@@ -34,6 +35,9 @@ type Options struct {
 	// NoLog, NoCT and NoTSA leave a service out. GitHub's own instance has
 	// neither log nor SCTs.
 	NoLog, NoCT, NoTSA bool
+	// P384 puts the authorities' keys on that curve, as the real ones are. It
+	// makes a verification four times as slow.
+	P384 bool
 }
 
 // Sigstore is one instance. Its methods may be called from several goroutines,
@@ -60,8 +64,12 @@ func New(t testing.TB, o Options) *Sigstore {
 		o.Name = "keylesstest"
 	}
 	s := &Sigstore{Options: o, Identity: GitHub(), Clock: time.Now, established: time.Now().Add(-time.Hour)}
-	s.ca = newAuthority(o.Name, "fulcio", x509.ExtKeyUsageCodeSigning, s.established)
-	s.tsa = newAuthority(o.Name, "tsa", x509.ExtKeyUsageTimeStamping, s.established)
+	curve := elliptic.P256()
+	if o.P384 {
+		curve = elliptic.P384()
+	}
+	s.ca = newAuthority(o.Name, "fulcio", x509.ExtKeyUsageCodeSigning, s.established, curve)
+	s.tsa = newAuthority(o.Name, "tsa", x509.ExtKeyUsageTimeStamping, s.established, curve)
 	s.tsa.addSigner(s.established)
 	s.ct = newKey(elliptic.P256())
 	s.ctlogID = sha256.Sum256(spki(&s.ct.PublicKey))
