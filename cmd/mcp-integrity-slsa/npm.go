@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -49,7 +50,35 @@ func verifyNpm(ctx context.Context, r request) (finding, error) {
 	if err != nil {
 		return finding{}, err
 	}
-	return found(statement, builder, nil)
+	f, err := found(statement, builder, nil)
+	if err == nil && strings.HasPrefix(f.builderID, delegator) {
+		f.builderID, err = predicateBuilder(statement)
+	}
+	return f, err
+}
+
+// delegator begins the ids of slsa-github-generator's delegators. For one, the
+// library compares the wanted builder with the predicate's, and then returns the
+// delegator; for artifacts it returns the builder.
+const delegator = "https://github.com/slsa-framework/slsa-github-generator/.github/workflows/delegator_"
+
+// predicateBuilder reads the builder of SLSA v0.2 or v1 from a verified statement.
+func predicateBuilder(statement []byte) (string, error) {
+	type builder struct {
+		ID string `json:"id"`
+	}
+	var s struct {
+		Predicate struct {
+			Builder    builder `json:"builder"`
+			RunDetails struct {
+				Builder builder `json:"builder"`
+			} `json:"runDetails"`
+		} `json:"predicate"`
+	}
+	if err := json.Unmarshal(statement, &s); err != nil {
+		return "", fmt.Errorf("%w: %.200s", errMalformed, err.Error())
+	}
+	return cmp.Or(s.Predicate.RunDetails.Builder.ID, s.Predicate.Builder.ID), nil
 }
 
 // npmPair returns the two attestations that count, as the library reads them,

@@ -91,6 +91,7 @@ func bundleFile(t testing.TB, name string) []byte {
 const (
 	bcrPublish  = "https://github.com/bazel-contrib/publish-to-bcr/.github/workflows/publish.yaml"
 	bcrReleaser = "https://github.com/bazel-contrib/.github/.github/workflows/release_ruleset.yaml"
+	nodeBuilder = "https://github.com/slsa-framework/slsa-github-generator/.github/workflows/builder_nodejs_slsa3.yml"
 	hosted      = "https://github.com/actions/runner/github-hosted"
 )
 
@@ -127,9 +128,33 @@ func supreme(t testing.TB) request {
 	}
 }
 
+// delegated is the question to an npm package that slsa-github-generator's
+// delegator built and signed.
+func delegated(t testing.TB) request {
+	p := bundleFile(t, "provenance-npm-test-ossf.tgz.json")
+	_, bundle, err := npmPair(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return request{
+		Kind: kindNpm, Digest: "sha512:" + subjectOf(t, bundle)["sha512"], Provenance: p,
+		SourceURI: "git+https://github.com/laurentsimon/provenance-npm-test", BuilderID: nodeBuilder,
+		Package: &npmPackage{Name: "@laurentsimon/provenance-npm-test", Version: "1.0.5"},
+	}
+}
+
 // container is the question to a bundle of slsa-github-generator.
 func container(t testing.TB) request {
 	p := bundleFile(t, "gha_container-based-binary-linux-amd64-v14.2.intoto.sigstore")
+	return request{
+		Kind: kindArtifact, Digest: "sha256:" + subjectOf(t, p)["sha256"], Provenance: p,
+		SourceURI: "git+https://github.com/slsa-framework/example-package",
+	}
+}
+
+// subjectOf returns the digests of a bundle's first subject.
+func subjectOf(t testing.TB, bundle []byte) map[string]string {
+	t.Helper()
 	var b struct {
 		Envelope struct {
 			Payload []byte `json:"payload"`
@@ -140,13 +165,10 @@ func container(t testing.TB) request {
 			Digest map[string]string `json:"digest"`
 		} `json:"subject"`
 	}
-	if json.Unmarshal(p, &b) != nil || json.Unmarshal(b.Envelope.Payload, &s) != nil || len(s.Subject) == 0 {
+	if json.Unmarshal(bundle, &b) != nil || json.Unmarshal(b.Envelope.Payload, &s) != nil || len(s.Subject) == 0 {
 		t.Fatal("the bundle has no subject")
 	}
-	return request{
-		Kind: kindArtifact, Digest: "sha256:" + s.Subject[0].Digest["sha256"], Provenance: p,
-		SourceURI: "git+https://github.com/slsa-framework/example-package",
-	}
+	return s.Subject[0].Digest
 }
 
 func TestRealBundles(t *testing.T) {
@@ -209,6 +231,11 @@ func TestRealBundles(t *testing.T) {
 				return a
 			})
 		}, "mismatch_hash", ""},
+
+		{"npm, delegated", delegated, nil, "", nodeBuilder + "@refs/tags/v1.6.0"},
+		{"npm, delegated, its branch", delegated, func(r *request) { r.Branch = "dev" }, "mismatch_branch", ""},
+		{"npm, delegated, npm's own builder wanted", delegated, func(r *request) { r.BuilderID = hosted }, "mismatch_builder_id", ""},
+		{"npm, delegated, another digest", delegated, func(r *request) { r.Digest = "sha512:" + other }, "mismatch_hash", ""},
 
 		{"container-based", container, nil, "", "https://github.com/slsa-framework/slsa-github-generator/.github/workflows/builder_container-based_slsa3.yml@refs/tags/v1.7.0"},
 		{"container-based, another artifact", container, func(r *request) { r.Digest = "sha256:" + other[:64] }, "mismatch_hash", ""},

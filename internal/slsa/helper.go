@@ -130,9 +130,9 @@ func (h Helper) run(ctx context.Context, home string, sent []byte) ([]byte, int,
 	case ctx.Err() != nil:
 		return nil, 0, notMade(ReasonTimeout, "%s was ended: %w", program, ctx.Err())
 	case err == nil || code == exitUndecided:
-		return out.Bytes(), code, nil
+		return out.buf.Bytes(), code, nil
 	default:
-		return nil, 0, notMade(ReasonBroken, "%s: %w: %q", program, err, strings.TrimSpace(talk.String()))
+		return nil, 0, notMade(ReasonBroken, "%s: %w: %q", program, err, strings.TrimSpace(talk.buf.String()))
 	}
 }
 
@@ -154,9 +154,10 @@ func environment(home string, ours []string) []string {
 	return env
 }
 
-// bounded keeps up to limit bytes. More end the program, or are dropped.
+// bounded keeps up to limit bytes. More end the program, or are dropped. The
+// buffer is a member, not embedded: io.Copy would fill it by its ReadFrom.
 type bounded struct {
-	bytes.Buffer
+	buf   bytes.Buffer
 	limit int
 	over  bool
 	full  func()
@@ -165,12 +166,12 @@ type bounded struct {
 var errFull = errors.New("too much output")
 
 func (b *bounded) Write(p []byte) (int, error) {
-	room := max(b.limit-b.Len(), 0)
+	room := max(b.limit-b.buf.Len(), 0)
 	if len(p) <= room {
-		return b.Buffer.Write(p)
+		return b.buf.Write(p)
 	}
 	b.over = true
-	b.Buffer.Write(p[:room]) // never fails
+	b.buf.Write(p[:room]) // never fails
 	if b.full == nil {
 		return len(p), nil
 	}
