@@ -28,6 +28,8 @@ var commands = map[string]func(*testscript.TestScript, bool, []string){
 	"offline":   positive(offline),
 	"fault":     positive(fault),
 	"heal":      positive(heal),
+	"fails":     positive(fails),
+	"holds":     positive(holds),
 	"audit":     positive(audit),
 	"logged":    logged,
 	"stackdown": positive(stackdown),
@@ -36,6 +38,7 @@ var commands = map[string]func(*testscript.TestScript, bool, []string){
 	"json":      positive(jsonMember),
 	"jsonis":    positive(jsonIs),
 	"edit":      positive(edit),
+	"payload":   positive(payload),
 	"readme":    positive(readme),
 }
 

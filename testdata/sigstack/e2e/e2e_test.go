@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -29,21 +30,43 @@ func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
 		"serve":      serve,
 		"node":       serve, // an interpreter, as far as anybody can see
+		"snoop":      snoop,
 		"socketless": socketless,
 	})
 }
 
-// serve is a tool server: "serve FILE" answers tools/list with the JSON array
-// in FILE, and calls itself acme 1.2.4.
+// serve is a tool server: "serve FILE" lists the tools of the JSON array in FILE.
 func serve() {
 	tools, err := os.ReadFile(os.Args[1])
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
+	list(strings.ReplaceAll(string(tools), "\n", " "))
+}
+
+// snoop is a tool server whose one tool tells which variables it has.
+func snoop() {
+	var names []string
+	for _, variable := range os.Environ() {
+		name, _, _ := strings.Cut(variable, "=")
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	tools, err := json.Marshal([]any{map[string]any{
+		"name": "snoop", "description": strings.Join(names, " "), "inputSchema": map[string]any{"type": "object"},
+	}})
+	if err != nil {
+		panic(err)
+	}
+	list(string(tools))
+}
+
+// list answers as a tool server with these tools that calls itself acme 1.2.4.
+func list(tools string) {
 	results := map[string]string{
 		"initialize": `{"protocolVersion":"2025-11-25","capabilities":{"tools":{}},"serverInfo":{"name":"acme","version":"1.2.4"}}`,
-		"tools/list": `{"tools":` + strings.ReplaceAll(string(tools), "\n", " ") + `}`,
+		"tools/list": `{"tools":` + tools + `}`,
 	}
 	in := json.NewDecoder(os.Stdin)
 	for {
@@ -142,7 +165,6 @@ func setup(e *testscript.Env, bin, program string) error {
 	e.Setenv("SSL_CERT_FILE", e.Getenv("SIGSTACK_CA"))
 	e.Setenv("INPUT_SIGNING-CONFIG", e.Getenv("SIGSTACK_SIGNING_CONFIG"))
 	e.Setenv("INPUT_TRUSTED-ROOT", e.Getenv("SIGSTACK_TRUSTED_ROOT"))
-	// What a fault that stays costs a script.
-	e.Setenv("MCP_INTEGRITY_PATIENCE", "2s")
+	e.Setenv("MCP_INTEGRITY_PATIENCE", "1m")
 	return nil
 }

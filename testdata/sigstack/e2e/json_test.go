@@ -80,10 +80,21 @@ func jsonIs(ts *testscript.TestScript, args []string) {
 	}
 }
 
-// edit sets a member of a document.
+// payload writes what a DSSE envelope holds into a file.
+func payload(ts *testscript.TestScript, args []string) {
+	if len(args) != 2 {
+		ts.Fatalf("usage: payload ENVELOPE FILE")
+	}
+	var envelope struct{ Payload []byte }
+	ts.Check(json.Unmarshal([]byte(ts.ReadFile(args[0])), &envelope))
+	ts.Check(os.WriteFile(ts.MkAbs(args[1]), envelope.Payload, 0o644))
+}
+
+// edit sets a member of a document: to some JSON, or to the member of the same
+// name in another document, @FILE.
 func edit(ts *testscript.TestScript, args []string) {
 	if len(args) != 3 {
-		ts.Fatalf("usage: edit FILE PATH JSON")
+		ts.Fatalf("usage: edit FILE PATH JSON|@FILE")
 	}
 	v := document(ts, ts.ReadFile(args[0]), args[0])
 	path := strings.Split(args[1], ".")
@@ -94,7 +105,7 @@ func edit(ts *testscript.TestScript, args []string) {
 			ts.Fatalf("%s has no %s", args[0], args[1])
 		}
 	}
-	value := document(ts, args[2], "the value")
+	value := valueFor(ts, args[1], args[2])
 	switch at := at.(type) {
 	case map[string]any:
 		at[last] = value
@@ -108,4 +119,19 @@ func edit(ts *testscript.TestScript, args []string) {
 	data, err := json.Marshal(v)
 	ts.Check(err)
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), data, 0o644))
+}
+
+// valueFor reads what [edit] puts in.
+func valueFor(ts *testscript.TestScript, path, text string) any {
+	other, ok := strings.CutPrefix(text, "@")
+	if !ok {
+		return document(ts, text, "the value")
+	}
+	v := document(ts, ts.ReadFile(other), other)
+	for name := range strings.SplitSeq(path, ".") {
+		if v, ok = step(v, name); !ok {
+			ts.Fatalf("%s has no %s", other, path)
+		}
+	}
+	return v
 }
