@@ -3,7 +3,6 @@ package keyless
 import (
 	"bytes"
 	"crypto/x509"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -127,6 +126,3 @@ func (r *trustedRoot) lacks(n needs) *Error {
 	}
 	return nil
 }
-
-// String is for error messages.
-func (r *trustedRoot) String() string { return fmt.Sprintf("trusted root of %s", r.name) }
