@@ -19,7 +19,7 @@ const (
 	// maxToken bounds a JWT: GitHub's have 2 kB; GitLab's list up to 200 groups.
 	maxToken = 64 << 10
 	// leeway is how far our clock may be off: a hosted runner's is within a
-	// second, and a token lives for five minutes.
+	// second, and a token lives for some minutes.
 	leeway = time.Minute
 )
 
@@ -75,9 +75,9 @@ func look(token string) (claims, error) {
 }
 
 var (
-	errAudience = errors.New("audience")
-	errExpired  = errors.New("expired")
-	errNotYet   = errors.New("not yet valid")
+	errAudience = errors.New("it is for another audience")
+	errExpired  = errors.New("it has expired")
+	errNotYet   = errors.New("it is not yet valid")
 )
 
 // audiences are the "aud" claim: a string or a list of them (RFC 7519 §4.1.3).
@@ -115,7 +115,7 @@ func (c claims) checkTimes(now time.Time) error {
 		return err
 	}
 	if now.Add(-leeway).After(exp) {
-		return fmt.Errorf("%w: at %s, and here it is %s", errExpired, stamp(exp), stamp(now))
+		return fmt.Errorf("%w: its end was %s, and here it is %s", errExpired, stamp(exp), stamp(now))
 	}
 	for _, name := range [...]string{"nbf", "iat"} {
 		if _, ok := c[name]; !ok {

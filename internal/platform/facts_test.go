@@ -51,6 +51,9 @@ func TestFacts(t *testing.T) {
 		{"GitLab", gitlabJob, gitlabClaims(), nil, gitlabBuildWant},
 		{"GitLab, tag", gitlabJob.with(env{"CI_COMMIT_REF_NAME": "v1"}), with(gitlabClaims(), object{"ref": "v1", "ref_type": "tag"}),
 			func(b *provenance.Build) { b.Ref = "refs/tags/v1" }, gitlabBuildWant},
+		// Fulcio's template knows branches, and takes all else for tags.
+		{"GitLab, neither branch nor tag", gitlabJob, with(gitlabClaims(), object{"ref_type": "merge_request"}),
+			func(b *provenance.Build) { b.Ref = "refs/tags/main" }, gitlabBuildWant},
 		{"GitLab, self-managed under a path", gitlabJob.with(env{"CI_SERVER_URL": "https://git.acme.com/gitlab/"}), with(gitlabClaims(), object{"iss": "https://git.acme.com/gitlab"}),
 			func(b *provenance.Build) { b.ServerURL = "https://git.acme.com/gitlab" }, gitlabBuildWant},
 		{"GitLab, the runner's number as text", gitlabJob, with(gitlabClaims(), object{"runner_id": "12270835"}), nil, gitlabBuildWant},
@@ -145,7 +148,7 @@ func TestFactsOfABadToken(t *testing.T) {
 		{"no issuer", signed(with(good, object{"iss": nil})), "expected"},
 		{"issuer in other letters", signed(with(good, object{"iss": nil, "ISS": githubURL})), "issuer: got"},
 		{"issuer in two spellings", jwt(keys()[0], rs256, []byte(spelt)), "issuer: got"},
-		{"for signing", signed(with(good, object{"aud": "sigstore"})), `audience: got "sigstore", want "nobody"`},
+		{"for signing", signed(with(good, object{"aud": "sigstore"})), `it is for another audience: got "sigstore", want "nobody"`},
 		{"expired", signed(with(good, object{"exp": epoch.Add(-2 * time.Minute).Unix()})), "expired"},
 		{"of the future", signed(with(good, object{"nbf": epoch.Add(2 * time.Minute).Unix()})), "not yet valid"},
 		{"a claim twice", jwt(keys()[0], rs256, []byte(twice)), "no strict JSON"},
@@ -283,6 +286,37 @@ func TestIssuerOnThisMachine(t *testing.T) {
 	}
 	_, err = s.Facts(t.Context())
 	newWorld(t).wantError(err, ErrNoFacts, "CI_SERVER_URL")
+
+	const here = "http://127.0.0.1:8080"
+	w := newWorld(t)
+	o := w.options()
+	next := o.Transport
+	o.Transport = roundTripper(func(r *http.Request) (*http.Response, error) {
+		r = r.Clone(r.Context())
+		r.URL.Scheme = "https" // what the world speaks
+		return next.RoundTrip(r)
+	})
+	w.answer = func(_ int, out http.ResponseWriter, r *http.Request) bool {
+		if r.URL.Path == "/jwks" {
+			return false
+		}
+		out.Write(asJSON(object{"issuer": here, "jwks_uri": here + "/jwks"}))
+		return true
+	}
+	s, err = Tokens(gitlabJob.with(env{"CI_SERVER_URL": here, idTokenVariable: signed(with(gitlabClaims(), object{"iss": here}))}).get, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Facts(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
+// What was verified is judged, whoever looked at the token before.
+func TestVerifyJudgesTimes(t *testing.T) {
+	w := newWorld(t)
+	_, err := w.tokensOf(githubJob).verify(t.Context(), githubURL, "nobody", w.given(signed(with(githubClaims("nobody"), object{"exp": 1}))))
+	w.wantError(err, ErrRefused, "expired")
 }
 
 func TestIssuerFaults(t *testing.T) {

@@ -91,7 +91,7 @@ func (g *guard) roundTrip(req *http.Request) (*http.Response, *fault) {
 		return nil, &fault{err: plainly(err, g.secrets...), passing: true}
 	}
 	defer resp.Body.Close()
-	if f := judge(resp, req.URL); f != nil {
+	if f := judge(resp); f != nil {
 		return nil, f
 	}
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
@@ -109,18 +109,18 @@ func (g *guard) roundTrip(req *http.Request) (*http.Response, *fault) {
 }
 
 // judge turns every status but 200 into a fault.
-func judge(resp *http.Response, u *url.URL) *fault {
+func judge(resp *http.Response) *fault {
 	status := resp.StatusCode
 	if status == http.StatusOK {
 		return nil
 	}
-	f := &fault{status: status, err: fmt.Errorf("%s: got HTTP %d, want 200", u.Host, status)}
+	f := &fault{status: status, err: fmt.Errorf("got HTTP %d, want 200", status)}
 	switch {
 	case status >= 300 && status < 400:
-		f.err = fmt.Errorf("%s: got HTTP %d, a redirect, which is not followed", u.Host, status)
+		f.err = fmt.Errorf("got HTTP %d, a redirect, which is not followed", status)
 	case status == http.StatusRequestTimeout, status == http.StatusTooManyRequests, status >= 500:
 		f.passing = true
-		if seconds, err := strconv.Atoi(resp.Header.Get("Retry-After")); err == nil && seconds > 0 {
+		if seconds, err := strconv.Atoi(resp.Header.Get("Retry-After")); err == nil {
 			f.after = time.Duration(min(seconds, int(longestAfter/time.Second))) * time.Second
 		}
 	}

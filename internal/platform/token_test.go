@@ -79,11 +79,11 @@ func TestTokenIsRefused(t *testing.T) {
 		text  string
 		hint  string
 	}{
-		{"expired", signed(with(good, object{"exp": epoch.Add(-leeway - time.Second).Unix()})), "expired: at 2026-11-22T11:58:59Z, and here it is 2026-11-22T12:00:00Z", "clock"},
+		{"expired", signed(with(good, object{"exp": epoch.Add(-leeway - time.Second).Unix()})), "it has expired: its end was 2026-11-22T11:58:59Z, and here it is 2026-11-22T12:00:00Z", "clock"},
 		{"of the future", signed(with(good, object{"nbf": epoch.Add(leeway + time.Second).Unix()})), `not yet valid: "nbf" is 2026-11-22T12:01:01Z`, "clock"},
 		{"issued in the future", signed(with(good, object{"iat": epoch.Add(time.Hour).Unix()})), `not yet valid: "iat"`, "clock"},
-		{"for somebody else", signed(with(good, object{"aud": "vault"})), `audience: got "vault", want "sigstore"`, ""},
-		{"for several others", signed(with(good, object{"aud": []string{"a", "b"}})), `audience: got "a b"`, ""},
+		{"for somebody else", signed(with(good, object{"aud": "vault"})), `it is for another audience: got "vault", want "sigstore"`, ""},
+		{"for several others", signed(with(good, object{"aud": []string{"a", "b"}})), `it is for another audience: got "a b"`, ""},
 		{"for nobody", signed(with(good, object{"aud": nil})), `no claim "aud"`, ""},
 		{"audience of another type", signed(with(good, object{"aud": 7})), `claim "aud" is neither`, ""},
 		{"without an end", signed(with(good, object{"exp": nil})), `no claim "exp"`, ""},
@@ -249,8 +249,8 @@ func TestTokenCancelled(t *testing.T) {
 			cancel()
 			<-r.Context().Done()
 		})
-		if _, err := w.tokensOf(githubJob).Token(ctx, "sigstore"); !errors.Is(err, context.Canceled) {
-			t.Errorf("got %v, want context.Canceled", err)
+		if _, err := w.tokensOf(githubJob).Token(ctx, "sigstore"); !errors.Is(err, context.Canceled) || len(w.lines) != 0 {
+			t.Errorf("got %v and lines %q, want context.Canceled and none", err, w.lines)
 		}
 	})
 	t.Run("while waiting", func(t *testing.T) {
