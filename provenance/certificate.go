@@ -18,7 +18,7 @@ func (f *findings) certificate(s *Statement, c seal.Certificate) {
 		return
 	}
 	if name := want.lacking(); name != "" {
-		differs(name, "", Absent)
+		differs(name, Absent, "an extension to compare the predicate with")
 		return
 	}
 	if want.platform == GitLab {

@@ -95,7 +95,7 @@ func Check(s *Statement, e Expected) []Mismatch {
 // all hold.
 func CheckForeign(s *Statement, builder string, manifest *seal.Provenance, artifacts []digest.Digest) []Mismatch {
 	var all findings
-	if builder == "" || !sameBuilder(s.builderID, builder) {
+	if !sameBuilder(s.builderID, builder) {
 		all.add(Mismatch{Field: "runDetails.builder.id", Got: show(s.builderID), Want: show(builder), Against: AgainstVerifier})
 	}
 	if manifest != nil {

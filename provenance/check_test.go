@@ -54,11 +54,12 @@ func refused(payload []byte, e Expected) bool {
 }
 
 // TestTamperEachMember changes, removes and adds at every place of a predicate.
-// Whoever can sign can write any of these.
+// Whoever can sign can write any of these; the certificate alone must tell.
 func TestTamperEachMember(t *testing.T) {
 	replacements := []any{"", "other", nil, 7.0, true, []any{}, object{}, "  ", Absent}
 	for name, b := range builds() {
 		e, payload := expected(b), mustNew(t, b)
+		e.Manifest = nil
 		tried := 0
 		try := func(what string, change func(predicate object)) {
 			tried++
@@ -143,6 +144,25 @@ func in(tree object, path string) object {
 	return found
 }
 
+// TestTamperStatement: the type beside the predicate is part of what is checked.
+func TestTamperStatement(t *testing.T) {
+	for name, b := range builds() {
+		payload := edit(t, mustNew(t, b), func(s object) { s["_type"] = "https://in-toto.io/Statement/v0.1" })
+		if m := Check(mustParse(t, payload), expected(b)); len(m) != 1 || m[0].Field != "_type" {
+			t.Errorf("%s: got %v", name, m)
+		}
+	}
+}
+
+// TestAbsentMember: what lacks is called absent.
+func TestAbsentMember(t *testing.T) {
+	payload := edit(t, mustNew(t, github()), func(s object) { delete(in(s["predicate"].(object), ".runDetails.metadata"), "invocationId") })
+	m := Check(mustParse(t, payload), expected(github()))
+	if len(m) != 1 || m[0].Field != "runDetails.metadata.invocationId" || m[0].Got != Absent || m[0].Want != github().InvocationID() {
+		t.Errorf("got %v", m)
+	}
+}
+
 // TestSplice takes every single value of another true predicate: what a job of
 // one repository writes about another.
 func TestSplice(t *testing.T) {
@@ -213,6 +233,15 @@ func TestNothingEqualsNothing(t *testing.T) {
 		in(s["predicate"].(object), ".buildDefinition.internalParameters.github")["repository_id"] = ""
 	})
 	if m := Check(mustParse(t, payload), e); len(m) != 1 || m[0].Field != "source repository identifier" {
+		t.Errorf("got %v", m)
+	}
+	// A workflow without a ref has no path, either.
+	e = expected(github())
+	e.Certificate.BuildConfigURI, e.Manifest = "https://github.com/acme/file-tools", nil
+	payload = edit(t, mustNew(t, github()), func(s object) {
+		in(s["predicate"].(object), ".buildDefinition.externalParameters.workflow")["path"] = ""
+	})
+	if m := Check(mustParse(t, payload), e); len(m) != 1 || m[0].Field != "build config URI" {
 		t.Errorf("got %v", m)
 	}
 }
@@ -383,6 +412,7 @@ func TestForeign(t *testing.T) {
 			{"no version", builder[:strings.Index(builder, "@")], manifest, artifact, ""},
 			{"another version", strings.Replace(builder, "v2.1.0", "v2.0.0", 1), manifest, artifact, "runDetails.builder.id"},
 			{"another builder", "https://github.com/actions/runner", manifest, artifact, "runDetails.builder.id"},
+			{"another builder of that version", strings.Replace(builder, "go_slsa3", "x_slsa3", 1), manifest, artifact, "runDetails.builder.id"},
 			{"no builder", "", manifest, artifact, "runDetails.builder.id"},
 			{"another artifact", builder, manifest, digest.FromString("other"), "subject"},
 			{"a dependency as the source", builder, &seal.Provenance{SourceRepo: "https://github.com/acme/lib", Commit: strings.Repeat("9", 40)}, artifact, "source_repo"},

@@ -158,7 +158,7 @@ func unique(subjects []Subject) ([]Subject, error) {
 // both have: without one nobody knows that they are of the same bytes.
 func merge(a, b map[string]string) (map[string]string, error) {
 	if a == nil {
-		return maps.Clone(b), nil
+		return b, nil
 	}
 	agree := false
 	for _, name := range slices.Sorted(maps.Keys(b)) {
