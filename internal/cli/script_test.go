@@ -81,6 +81,11 @@ func TestScripts(t *testing.T) {
 			home := filepath.Join(e.WorkDir, "home")
 			e.Setenv("HOME", home)
 			e.Setenv("XDG_CONFIG_HOME", filepath.Join(home, ".config"))
+			recorded, err := filepath.Abs(keylessDir)
+			if err != nil {
+				return err
+			}
+			e.Setenv("KEYLESS", recorded)
 			// The key pair of RFC 8037, appendix A, to be passed in a variable.
 			e.Setenv("SECRET", rfc8037Private)
 			e.Setenv("JWK", `{"kty":"OKP","crv":"Ed25519","kid":"inline","d":"`+rfc8037Private+`","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}`)
