@@ -186,6 +186,11 @@ func TestRunnerRefuses(t *testing.T) {
 
 func TestClean(t *testing.T) {
 	s := withoutServers(t)
+	if resp, err := http.Post(s.Rekor.URL(), "text/plain", strings.NewReader("of an earlier test")); err != nil {
+		t.Fatal(err)
+	} else {
+		resp.Body.Close()
+	}
 	for _, target := range []string{"/fault?service=oidc&token=empty", "/fault?service=rekor&mode=refused"} {
 		if w := ask(s, "POST", target); w.Code != 200 {
 			t.Fatalf("%s: %s", target, w.Body)

@@ -73,7 +73,7 @@ func TestDoorFails(t *testing.T) {
 		fault Fault
 		want  func(outcome) bool
 	}{
-		{"down", Fault{Mode: Down}, func(o outcome) bool { return errors.Is(o.err, syscall.ECONNRESET) || errors.Is(o.err, io.EOF) }},
+		{"down", Fault{Mode: Down}, func(o outcome) bool { return errors.Is(o.err, syscall.ECONNRESET) }},
 		{"status", Fault{Mode: Status, Code: 409}, func(o outcome) bool { return isStatus(409)(o) && strings.Contains(o.body, "409") }},
 		{"status and when to come back", Fault{Mode: Status, Code: 429, RetryAfter: "3"}, func(o outcome) bool {
 			return isStatus(429)(o) && o.header.Get("Retry-After") == "3"
