@@ -122,11 +122,25 @@ func (r *sealRun) noProvenance() string {
 	return ""
 }
 
-// subjectsOf are all artifacts, each once.
+// subjectsOf are all artifacts, each once. Where two files have one name, as
+// builds for two systems may, they are told apart by their paths.
 func subjectsOf(found []artifact.Found) []provenance.Subject {
+	digests := map[string]digest.Digest{}
+	twice := map[string]bool{}
+	for _, f := range found {
+		name := subjectName(f.Ref)
+		if d, ok := digests[name]; ok && d != f.Artifact.Digest {
+			twice[name] = true
+		}
+		digests[name] = f.Artifact.Digest
+	}
 	var subjects []provenance.Subject
 	for _, f := range found {
-		subjects = append(subjects, provenance.Subject{Name: subjectName(f), Digest: map[string]string{
+		name := subjectName(f.Ref)
+		if twice[name] {
+			name = filepath.ToSlash(filepath.Clean(f.Ref))
+		}
+		subjects = append(subjects, provenance.Subject{Name: name, Digest: map[string]string{
 			string(f.Artifact.Digest.Algorithm()): f.Artifact.Digest.Encoded(),
 		}})
 	}
@@ -134,12 +148,12 @@ func subjectsOf(found []artifact.Found) []provenance.Subject {
 }
 
 // subjectName is the file's name, as a consumer has it, or the image's.
-func subjectName(f artifact.Found) string {
-	if rest, ok := strings.CutPrefix(f.Ref, "oci://"); ok {
+func subjectName(ref string) string {
+	if rest, ok := strings.CutPrefix(ref, "oci://"); ok {
 		name, _, _ := strings.Cut(rest, "@")
 		return name
 	}
-	return path.Base(filepath.ToSlash(filepath.Clean(f.Ref)))
+	return path.Base(filepath.ToSlash(filepath.Clean(ref)))
 }
 
 // handedOver takes the provenance that the artifact's builder made: verified,
