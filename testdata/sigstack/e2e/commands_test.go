@@ -39,6 +39,7 @@ var commands = map[string]func(*testscript.TestScript, bool, []string){
 	"jsonis":    positive(jsonIs),
 	"edit":      positive(edit),
 	"payload":   positive(payload),
+	"forge":     positive(forge),
 	"readme":    positive(readme),
 }
 

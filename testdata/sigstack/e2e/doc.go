@@ -26,5 +26,6 @@
 //	jsonis FILE WANT                wants a JSON document to be, member for member, that in file WANT, whose $VARIABLES are filled in
 //	edit FILE PATH JSON|@FILE       sets a member of a JSON document, by JSON or as it is in another
 //	payload ENVELOPE FILE           writes a DSSE envelope's payload
+//	forge STATEMENT BUNDLE          signs any statement as the job, past mcp-integrity: with a certificate, a log entry and a timestamp that are real
 //	readme SECTION N                runs the Nth block of shell commands in a section of the README as it stands
 package e2e
