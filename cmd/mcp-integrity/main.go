@@ -3,11 +3,13 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"os/signal"
 	"syscall"
 
 	"github.com/mcp-integrity/seal-action/internal/cli"
+	"github.com/mcp-integrity/seal-action/internal/platform"
 	"github.com/mcp-integrity/seal-action/internal/server"
 )
 
@@ -20,8 +22,13 @@ func main() {
 	// The first signal asks; the next one ends us even where nobody listens, as
 	// in a read that never returns.
 	context.AfterFunc(ctx, stop)
-	command := cli.NewCommand(os.Stdout, os.Stderr, os.Getenv)
-	code := command.Main(ctx, os.Args[1:])
+	// What signs as this job is known to us, and to no program that we start.
+	getenv, err := platform.Withhold(os.Getenv, os.Unsetenv)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "mcp-integrity: error:", err)
+		os.Exit(cli.ExitUndecided)
+	}
+	code := cli.NewCommand(os.Stdout, os.Stderr, getenv).Main(ctx, os.Args[1:])
 	stop()
 	os.Exit(code)
 }
