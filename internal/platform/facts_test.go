@@ -1,6 +1,7 @@
 package platform
 
 import (
+	"errors"
 	"io"
 	"net/http"
 	"strings"
@@ -259,6 +260,7 @@ func TestFactsWhereThereAreNone(t *testing.T) {
 		{"GitHub Enterprise Server", githubJob.with(env{"GITHUB_SERVER_URL": "https://github.acme.com"}), `GITHUB_SERVER_URL is "https://github.acme.com"`},
 		{"no server", githubJob.with(env{"GITHUB_SERVER_URL": ""}), `GITHUB_SERVER_URL is ""`},
 		{"a tenant's look-alike", githubJob.with(env{"GITHUB_SERVER_URL": "https://evil.example#.ghe.com"}), "GITHUB_SERVER_URL is"},
+		{"a tenant's name in another's", githubJob.with(env{"GITHUB_SERVER_URL": "https://acme.ghe.com.evil.example"}), "GITHUB_SERVER_URL is"},
 		{"a tenant of a tenant", githubJob.with(env{"GITHUB_SERVER_URL": "https://a.b.ghe.com"}), "GITHUB_SERVER_URL is"},
 		{"GitHub without TLS", githubJob.with(env{"GITHUB_SERVER_URL": "http://github.com"}), "GITHUB_SERVER_URL is"},
 		{"GitLab without TLS", gitlabJob.with(token).with(env{"CI_SERVER_URL": "http://gitlab.com"}), "CI_SERVER_URL"},
@@ -309,6 +311,27 @@ func TestIssuerOnThisMachine(t *testing.T) {
 	}
 	if _, err := s.Facts(t.Context()); err != nil {
 		t.Error(err)
+	}
+}
+
+// A transport's error may quote what it was to send, over several lines.
+func TestTransportThatQuotes(t *testing.T) {
+	w := newWorld(t)
+	for _, path := range []string{"/idtoken", "/jwks"} {
+		o := w.options()
+		next := o.Transport
+		o.Transport = roundTripper(func(r *http.Request) (*http.Response, error) {
+			if r.URL.Path != path {
+				return next.RoundTrip(r)
+			}
+			return nil, errors.New("proxy:\r\nsent \x1b[1m" + strings.Join(w.tokens, " ") + strings.Repeat("x", 5000))
+		})
+		s, err := Tokens(githubJob.get, o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = s.Facts(t.Context())
+		w.wantError(err, ErrOutage, `"proxy:\r\nsent \x1b[1m`)
 	}
 }
 

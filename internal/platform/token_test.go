@@ -118,6 +118,7 @@ func TestTokenOfTheEnvironment(t *testing.T) {
 		{"two parts", parts[0] + "." + parts[1], "got 2 parts"},
 		{"five parts", strings.Repeat("a.", 4) + "a", "got 5 parts"},
 		{"padding", parts[0] + "." + parts[1] + "." + parts[2] + "==", "part 3 is no base64url"},
+		{"stray bits", parts[0] + "." + parts[1] + ".aB", "part 3 is no base64url"},
 		{"standard base64", parts[0] + "." + parts[1] + ".++//", "part 3 is no base64url"},
 		{"line break inside", parts[0] + "." + parts[1] + "." + parts[2][:20] + "\n" + parts[2][20:], "part 3 is no base64url"},
 		{"no signature", parts[0] + "." + parts[1] + ".", "part 3 is no base64url"},
@@ -303,7 +304,7 @@ func TestWithhold(t *testing.T) {
 		t.Error("the new getenv does not know what was taken")
 	}
 	// Taken out is not taken back: the exposure was before us.
-	if !Exposed(getenv) || Exposed(env{"HOME": "/h"}.get) {
+	if !Exposed(getenv) || !Exposed(githubJob.get) || Exposed(env{"HOME": "/h"}.get) {
 		t.Error("exposure is misjudged")
 	}
 	if _, err := Withhold(env{idTokenVariable: "t"}.get, func(string) error { return errors.New("no") }); err == nil {

@@ -49,7 +49,7 @@ func (s *TokenSource) judge(c claims, issuer, audience string) error {
 
 // verifyOnce gives the payload whose signature, issuer and audience are right.
 func (s *TokenSource) verifyOnce(ctx context.Context, issuer, audience, token string) (json.RawMessage, error) {
-	g := &guard{next: s.transport, loopback: s.opts.Transport != nil, secrets: []string{token}}
+	g := &guard{next: s.transport, loopback: s.opts.Transport != nil, secrets: []string{token, s.requestToken}}
 	// The library fetches keys without regard to ctx; the client's own timeout
 	// ends that.
 	ctx = oidc.ClientContext(ctx, &http.Client{Transport: g, Timeout: attemptTimeout})
