@@ -3,7 +3,6 @@ package stack
 import (
 	"fmt"
 	"net/url"
-	"path"
 	"strings"
 )
 
@@ -155,6 +154,6 @@ func (j GitHubJob) variables() Variables {
 	v.Add("RUNNER_ENVIRONMENT", j.Runner)
 	v.Add("RUNNER_OS", "Linux")
 	v.Add("RUNNER_ARCH", "X64")
-	v.Add("RUNNER_NAME", path.Join("sigstack-"+j.Runner))
+	v.Add("RUNNER_NAME", "sigstack-"+j.Runner)
 	return v
 }

@@ -31,7 +31,7 @@ const discovery = "/.well-known/openid-configuration"
 // address of the run, too.
 const runnerPath = "/github/idtoken"
 
-// tokenLife is how long a token holds. GitHub's hold ten minutes.
+// tokenLife is how long a token holds: as long as Fulcio's certificates.
 const tokenLife = 10 * time.Minute
 
 // host is the host of a URL that is a constant here.
