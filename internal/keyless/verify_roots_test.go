@@ -1,10 +1,13 @@
 package keyless_test
 
 import (
+	"crypto/elliptic"
 	"testing"
+	"time"
 
 	"github.com/mcp-integrity/seal-action/internal/keyless"
 	"github.com/mcp-integrity/seal-action/internal/keyless/keylesstest"
+	"github.com/mcp-integrity/seal-action/seal"
 )
 
 // TestNoDowngrade: a second root of the same authority that asks for less does
@@ -51,6 +54,37 @@ func TestNoDowngrade(t *testing.T) {
 	wantStage(t, err, keyless.StageSCT, "another trusted root of this authority requires a certificate timestamp")
 	_, err = trusting(t, without("tlogs"), parsed(t, full).flip("tlogs.0.logId.keyId").bytes()).Verify(entire)
 	wantStage(t, err, keyless.StageLog, "")
+}
+
+// TestNamesakes: what an instance requires is not required of another one that
+// bears its name.
+func TestNamesakes(t *testing.T) {
+	public, private := keylesstest.New(t, keylesstest.Options{}), keylesstest.New(t, keylesstest.Options{NoLog: true, NoCT: true})
+	both := trusting(t, public.TrustedRoot(), private.TrustedRoot())
+	for _, s := range []*keylesstest.Sigstore{public, private} {
+		if v, err := both.Verify(s.Sign(t, statement).Bundle); err != nil || v.Logged == s.NoLog {
+			t.Error(err)
+		}
+	}
+	_, err := both.Verify(parsed(t, public.Sign(t, statement).Bundle).set(entries, nil).bytes())
+	wantStage(t, err, keyless.StageLog, "0 < 1")
+}
+
+// TestEarliest: of several times the earliest is the bundle's.
+func TestEarliest(t *testing.T) {
+	s := keylesstest.New(t, keylesstest.Options{RekorV1: true})
+	key := newKey(t, elliptic.P256())
+	leaf := s.Issue(&key.PublicKey)
+	start := time.Now().UTC().Truncate(time.Second)
+	next := start.Add(2 * time.Minute)
+	s.Clock = func() time.Time { next = next.Add(-time.Minute); return next } // the log's, then the stamp's
+	v, err := trusting(t, s.TrustedRoot()).Verify(s.SignWith(t, key, leaf, seal.StatementPayloadType, statement).Bundle)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(v.Times) != 2 || !v.Time.Equal(start) || v.Times[0].By != "https://tsa.keylesstest.example/api/v1/timestamp" || v.Times[1].By != "https://rekor.keylesstest.example" {
+		t.Errorf("got %s of %v, want %s", v.Time, v.Times, start)
+	}
 }
 
 // TestGenerations: an older and a newer copy of one instance's root are both
