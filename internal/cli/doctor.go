@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"strings"
+	"time"
 
 	"github.com/mcp-integrity/seal-action/internal/doctor"
 	"github.com/mcp-integrity/seal-action/internal/keyless"
@@ -10,6 +11,10 @@ import (
 	"github.com/mcp-integrity/seal-action/provenance"
 	"github.com/mcp-integrity/seal-action/verify"
 )
+
+// doctorPatience bounds the wait for a token: who asks how things are does not
+// want to wait until they are better.
+const doctorPatience = 15 * time.Second
 
 // doctorReport is what doctor says in JSON.
 type doctorReport struct {
@@ -32,7 +37,7 @@ func runDoctor(ctx context.Context, i *invocation) error {
 		Kind: facts.Kind, Key: i.given("key"), BuiltElsewhere: i.is("built-elsewhere"), AllowPublicLog: i.is("allow-public-log"), Now: i.Now,
 	}
 	tokens, noToken := platform.Tokens(i.Getenv, platform.TokenOptions{
-		Commands: i.Stderr, Notify: func(line string) { i.note("%s", line) }, Now: i.Now,
+		Commands: i.Stderr, Notify: func(line string) { i.note("%s", line) }, Now: i.Now, Patience: doctorPatience,
 	})
 	p.Identity, p.NoIdentity = tokens, noToken
 	var unknown error

@@ -95,7 +95,7 @@ var options = []option{
 	{name: "tuf-mirror", help: "the `URL` of the TUF repository that distributes the trusted root", on: verifying, trust: true},
 	{name: "tuf-root", help: "the root.json `file` from which --tuf-mirror is trusted", on: signing},
 	{name: "tuf-root", help: "the root.json `file` from which --tuf-mirror is trusted", on: verifying, trust: true},
-	{name: "patience", kind: duration, def: "5m", help: "how long (a `DURATION`) a Sigstore service that does not answer is tried", on: sealing},
+	{name: "patience", kind: duration, def: "5m", help: "how long (a `DURATION`) a service that signing needs, and that does not answer, is tried", on: sealing},
 	{name: "allow-public-log", kind: boolean, help: "let the name of a private repository appear in a public log", on: signing},
 
 	// Making keys.

@@ -142,7 +142,7 @@ func (r *sealRun) chooseSigner() error {
 	// GitHub's runner takes commands from standard error, too, and standard output
 	// is data that may be redirected past the runner.
 	r.tokens, noToken = platform.Tokens(r.Getenv, platform.TokenOptions{
-		Commands: r.Stderr, Notify: func(line string) { r.note("%s", line) }, Now: r.Now,
+		Commands: r.Stderr, Notify: func(line string) { r.note("%s", line) }, Now: r.Now, Patience: r.duration("patience"),
 	})
 	r.keyless = r.is("keyless") || !r.given("key") && !r.given("keyless") && r.tokens != nil
 	if r.keyless {

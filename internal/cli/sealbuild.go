@@ -54,18 +54,18 @@ func (r *sealRun) identify(ctx context.Context) error {
 // noFacts goes on without build facts, unless provenance is required.
 func (r *sealRun) noFacts(err error) error {
 	if r.str("slsa-provenance") == "true" {
-		return tokenError(err)
+		return failsf("build provenance is required (slsa-provenance: true): %w", err)
 	}
 	r.note("no build provenance: %v", err)
 	return nil
 }
 
-// tokenError gives a failure of the platform's tokens its exit code: something
-// that did not answer is undecided, a token that nobody should take fails.
+// tokenError gives a failure of the platform's tokens its exit code: what the
+// environment says beside the token does not hold; all else is the platform's.
 func tokenError(err error) error {
-	exit := failsf("%w", err)
-	if errors.Is(err, platform.ErrOutage) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
-		exit = undecidedf("%w", err)
+	exit := undecidedf("%w", err)
+	if errors.Is(err, platform.ErrContradiction) {
+		exit = failsf("%w", err)
 	}
 	var t *platform.TokenError
 	if errors.As(err, &t) && t.Hint != "" {

@@ -101,18 +101,19 @@ func (r *sealRun) signKeyless(ctx context.Context, e *seal.Envelope, s seal.Stat
 	}
 }
 
-// signingError gives a failure of Sigstore's services its exit code: who did not
-// answer leaves it undecided, who said no fails it.
+// signingError gives a failure of Sigstore's services its exit code: whether they
+// did not answer or said no, what was given is not what is wrong.
 func signingError(err error) error {
-	var refused *keyless.Refused
-	if errors.As(err, &refused) {
-		return failsf("%w", err).withHint("%s", refused.Hint)
-	}
 	var token *platform.TokenError
 	if errors.As(err, &token) {
 		return tokenError(err)
 	}
-	return undecidedf("%w; nothing was written, and it is safe to run this again", err)
+	exit := undecidedf("%w; nothing was written, and it is safe to run this again", err)
+	var refused *keyless.Refused
+	if errors.As(err, &refused) {
+		exit = undecidedf("%w; nothing was written", err).withHint("%s", refused.Hint)
+	}
+	return exit
 }
 
 // publicLog keeps the name of a private repository out of public logs, unless
