@@ -96,6 +96,7 @@ func (x *exchange) postJSON(target string, body []byte) ([]byte, error) {
 	}
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("Accept", "application/json")
+	req.Header.Set("User-Agent", "mcp-integrity")
 	resp, err := x.RoundTrip(req)
 	if err != nil {
 		return nil, err

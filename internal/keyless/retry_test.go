@@ -1,14 +1,17 @@
 package keyless
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -45,6 +48,11 @@ var passingFaults = map[string]struct {
 	}, "cannot be read"},
 }
 
+// spoils are the faults that also come after the request took effect. Those
+// that let the service work come after it by themselves; to those that only
+// differ in the answer it makes no difference.
+var spoils = map[string]bool{"down": true, "slow": true, "status 500": true, "status 429": true, "HTML": true}
+
 // Each service, each passing fault, before and after the request took effect.
 func TestFault(t *testing.T) {
 	for instance, o := range map[string]keylesstest.Options{"v2": {}, "v1": {RekorV1: true}} {
@@ -53,10 +61,11 @@ func TestFault(t *testing.T) {
 				continue // the others do not know
 			}
 			for name, c := range passingFaults {
-				for when, f := range map[string]fault{"before": c.fault, "after": afterwards(c.fault)} {
-					if (name == "truncated" || name == "halved") && when == "after" {
-						continue // they come after it by themselves
-					}
+				moments := map[string]fault{"before": c.fault}
+				if spoils[name] {
+					moments["after"] = afterwards(c.fault)
+				}
+				for when, f := range moments {
 					t.Run(fmt.Sprintf("%s/%s/%s/%s", instance, what, name, when), func(t *testing.T) {
 						synctest.Test(t, func(t *testing.T) {
 							w := newWorld(t, o)
@@ -215,29 +224,102 @@ func TestRetryAfterBeyondPatience(t *testing.T) {
 	}
 }
 
+// forgetful is a log that takes entries, loses the first answers, and refuses
+// what it has: what a client meets that asks again after its answer was lost.
+func forgetful(losses int) fault {
+	var mu sync.Mutex
+	has := map[string]bool{}
+	return func(_ int, r *http.Request, next http.RoundTripper) (*http.Response, error) {
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			return nil, err
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		if has[string(body)] {
+			return respond(r, 409, strings.NewReader(`{"code":6,"message":"an equivalent entry already exists"}`), "Location", "/api/v1/log/entries/abc"), nil
+		}
+		has[string(body)] = true
+		if losses--; losses >= 0 {
+			return nil, io.ErrUnexpectedEOF
+		}
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		return next.RoundTrip(r)
+	}
+}
+
 // A log that has the entry already gets another one, under another signature.
 func TestConflict(t *testing.T) {
 	for _, o := range []keylesstest.Options{{}, {RekorV1: true}} {
 		synctest.Test(t, func(t *testing.T) {
 			w := newWorld(t, o)
-			w.faults[rekorHost] = first(2, afterwards(answers(409, `{"code":6,"message":"an equivalent entry already exists"}`, "Location", "/api/v1/log/entries/abc")))
+			w.faults[rekorHost] = forgetful(2)
 			w.checkSigned(w.sign(context.Background()))
-			if len(w.lines) > 0 {
-				t.Errorf("people were told %q", w.lines)
+			if w.requests[rekorHost] != 6 || w.requests[tsaHost] != 4 {
+				t.Errorf("requests: %v, want the log's 6 and the TSA's 4", w.requests)
 			}
-			// It does not wait for others: their pieces are worth nothing now.
-			w.faults[tsaHost] = slow
-			w.faults[rekorHost] = answers(409, "")
-			began := time.Now()
-			_, err := w.sign(context.Background())
-			var outage *Outage
-			if !errors.As(err, &outage) || outage.Attempts != maxConflicts || outage.Service.Host() != rekorHost {
-				t.Errorf("got %v, want an outage after %d conflicts", err, maxConflicts)
+		})
+	}
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, keylesstest.Options{})
+		// It does not wait for others: their pieces are worth nothing now.
+		w.faults[tsaHost] = slow
+		w.faults[rekorHost] = answers(409, "")
+		began := time.Now()
+		_, err := w.sign(context.Background())
+		var outage *Outage
+		if !errors.As(err, &outage) || outage.Attempts != maxConflicts || outage.Service.Host() != rekorHost {
+			t.Errorf("got %v, want an outage after %d conflicts", err, maxConflicts)
+		}
+		if took := time.Since(began); took > 0 || len(w.lines) > 0 {
+			t.Errorf("it took %v, and people were told %q", took, w.lines)
+		}
+		w.checkSecret(err)
+	})
+}
+
+// An attempt that was cut off because patience ran out says less than the one
+// before.
+func TestPatienceCutsOff(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, keylesstest.Options{})
+		w.options.Patience = 40 * time.Second
+		w.faults[fulcioHost] = slow
+		_, err := w.begin(context.Background())
+		if want := "2 attempts in 40s, at last: no answer within 30s"; !strings.Contains(fmt.Sprint(err), want) {
+			t.Errorf("got %v, want %q", err, want)
+		}
+		w.options.Patience = 10 * time.Second
+		if _, err = w.begin(context.Background()); !strings.Contains(fmt.Sprint(err), "out of order: no answer until patience ran out") {
+			t.Errorf("got %v, want that there was no answer at all", err)
+		}
+	})
+}
+
+// What the network's errors hold is a stranger's, too.
+func TestFailureTexts(t *testing.T) {
+	for name, c := range map[string]struct {
+		fault fault
+		want  string
+	}{
+		"the token": {func(_ int, r *http.Request, _ http.RoundTripper) (*http.Response, error) {
+			return nil, fmt.Errorf("malformed HTTP status code %q", r.Header.Get("Authorization"))
+		}, `: malformed HTTP status code "Bearer [identity token]"; trying`},
+		"our own port": {reset, "(" + fulcioHost + "): read: connection reset by peer; trying"},
+		"a terminal": {func(int, *http.Request, http.RoundTripper) (*http.Response, error) {
+			return nil, errors.New("\x1b[2Ja\nb")
+		}, "\uFFFD[2Ja b; trying"},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t, keylesstest.Options{})
+			w.faults[fulcioHost] = first(1, c.fault)
+			if _, err := w.begin(context.Background()); err != nil {
+				t.Fatal(err)
 			}
-			if took := time.Since(began); took > 0 {
-				t.Errorf("it took %v", took)
+			if len(w.lines) != 1 || !strings.Contains(w.lines[0], c.want) {
+				t.Errorf("%s: got %q, want %q", name, w.lines, c.want)
 			}
-			w.checkSecret(err)
+			w.checkSecret(nil)
 		})
 	}
 }

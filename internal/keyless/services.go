@@ -135,6 +135,15 @@ func (s *Services) all() []Service {
 	return slices.Concat([]Service{s.CA}, s.TSAs, s.Logs)
 }
 
+// String lists the services for people.
+func (s *Services) String() string {
+	var names []string
+	for _, one := range s.all() {
+		names = append(names, one.String())
+	}
+	return strings.Join(names, ", ")
+}
+
 // check says what is wrong with the set.
 func (s *Services) check() error {
 	if len(s.TSAs) == 0 && len(s.Logs) == 0 {

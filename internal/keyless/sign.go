@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"sync"
 
 	protobundle "github.com/sigstore/protobuf-specs/gen/pb-go/bundle/v1"
@@ -187,13 +186,4 @@ func (s *Session) check(data, statement []byte) error {
 		return errors.New("it proves another statement or another key")
 	}
 	return nil
-}
-
-// String lists the services for people.
-func (s *Services) String() string {
-	var names []string
-	for _, one := range s.all() {
-		names = append(names, one.String())
-	}
-	return strings.Join(names, ", ")
 }
