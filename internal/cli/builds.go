@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"sync"
 
+	"github.com/mcp-integrity/seal-action/internal/keyless"
 	"github.com/mcp-integrity/seal-action/internal/slsa"
 	"github.com/mcp-integrity/seal-action/provenance"
 	"github.com/mcp-integrity/seal-action/seal"
@@ -106,7 +107,7 @@ func (b *builds) within(ctx context.Context, data []byte, ref string, q verify.P
 		v, err := trust.Verify(bundle)
 		switch {
 		case err != nil:
-			f.Err = err
+			f.Err = b.unknown(err)
 		case len(bundles) > 1 && notProvenance(v.Statement):
 			continue // a store has attestations of every kind
 		default:
@@ -115,6 +116,16 @@ func (b *builds) within(ctx context.Context, data []byte, ref string, q verify.P
 		found = append(found, f)
 	}
 	return found, nil
+}
+
+// unknown tells a provenance of a Sigstore that is not trusted here from one
+// that is wrong: nobody asked for it, and to take it away would change as much.
+func (b *builds) unknown(err error) error {
+	var e *keyless.Error
+	if b.file == "" && errors.As(err, &e) && e.Stage == keyless.StageAuthority {
+		return fmt.Errorf("%w: %w", verify.ErrUnavailable, err)
+	}
+	return err
 }
 
 func notProvenance(statement []byte) bool {

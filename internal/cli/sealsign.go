@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"errors"
+	"strings"
 
 	"github.com/opencontainers/go-digest"
 
@@ -55,6 +56,9 @@ func (r *sealRun) sign(ctx context.Context) error {
 // signKeyless signs the manifest, its statement and the build provenance under
 // one certificate. Where it runs out before all is signed, all is signed anew.
 func (r *sealRun) signKeyless(ctx context.Context, e *seal.Envelope, s seal.Statement) error {
+	if err := r.checkNamespace(); err != nil {
+		return err
+	}
 	services, err := r.sigstore.services(ctx, r.build)
 	if err != nil {
 		return err
@@ -101,6 +105,27 @@ func (r *sealRun) signKeyless(ctx context.Context, e *seal.Envelope, s seal.Stat
 	}
 }
 
+// checkNamespace is decision 12 seen from this side: what no consumer who
+// expects the namespace would accept is refused before Sigstore logs it for ever.
+func (r *sealRun) checkNamespace() error {
+	ns, err := seal.NamespaceIdentity(r.publisher.Namespace)
+	if err != nil || r.build == nil {
+		return nil
+	}
+	repo := r.build.SourceRepo()
+	if !strings.HasPrefix(strings.ToLower(repo), ns.Owner+"/") {
+		return failsf("the namespace %s is not that of this job's repository %s: no consumer could verify it", r.publisher.Namespace, repo).
+			withHint("leave --namespace out, or sign with --key FILE")
+	}
+	for _, t := range r.manifest.Tools {
+		if p := t.Provenance; p != nil && p.SourceRepo != "" && !strings.EqualFold(p.SourceRepo, repo) {
+			return failsf("source_repo is %s, and this job's certificate is for %s: whoever expects the namespace %s would refuse that", p.SourceRepo, repo, r.publisher.Namespace).
+				withHint("seal in a job of that repository, or sign with --key FILE")
+		}
+	}
+	return nil
+}
+
 // signingError gives a failure of Sigstore's services its exit code: whether they
 // did not answer or said no, what was given is not what is wrong.
 func signingError(err error) error {
@@ -108,12 +133,16 @@ func signingError(err error) error {
 	if errors.As(err, &token) {
 		return tokenError(err)
 	}
-	exit := undecidedf("%w; nothing was written, and it is safe to run this again", err)
 	var refused *keyless.Refused
-	if errors.As(err, &refused) {
-		exit = undecidedf("%w; nothing was written", err).withHint("%s", refused.Hint)
+	var own *keyless.Error
+	switch {
+	case errors.As(err, &refused):
+		return undecidedf("%w; nothing was written", err).withHint("%s", refused.Hint)
+	case errors.As(err, &own):
+		return undecidedf("%w; nothing was written", err).
+			withHint("--trusted-root must be that of the Sigstore that --signing-config names, and know its certificate authority, log and timestamp authority")
 	}
-	return exit
+	return undecidedf("%w; nothing was written, and it is safe to run this again", err)
 }
 
 // publicLog keeps the name of a private repository out of public logs, unless

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -17,6 +18,10 @@ import (
 type sigstore struct {
 	inv  *invocation
 	once sync.Once
+	// signing is what --signing-config says, nil where it is not given; tufRoot
+	// what --tuf-root holds.
+	signing *keyless.Services
+	tufRoot []byte
 
 	trust *keyless.Trust
 	// config is the signing config that the TUF repository gave, nil where it
@@ -40,7 +45,46 @@ func sigstoreOf(i *invocation) (*sigstore, error) {
 	case mirror != "" && i.has("offline") && i.is("offline"):
 		return nil, usagef("--offline and --tuf-mirror exclude each other: name a --trusted-root file")
 	}
-	return &sigstore{inv: i}, nil
+	s := &sigstore{inv: i}
+	return s, s.readFiles()
+}
+
+// readFiles reads what the options name: a file that is wrong is wrong use, and
+// found before any work.
+func (s *sigstore) readFiles() error {
+	for _, f := range []struct {
+		option string
+		read   func([]byte) error
+	}{
+		{"trusted-root", func(data []byte) (err error) { s.trust, err = keyless.ParseTrustedRoot(data); return err }},
+		{"tuf-root", func(data []byte) error { s.tufRoot = data; return nil }},
+		{"signing-config", func(data []byte) (err error) {
+			s.signing, err = keyless.ParseSigningConfig(data, s.inv.Now())
+			return err
+		}},
+	} {
+		if !s.inv.has(f.option) || s.inv.str(f.option) == "" {
+			continue
+		}
+		path := s.inv.str(f.option)
+		data, err := readFile(path, maxSigstoreFile)
+		if err == nil {
+			err = f.read(data)
+		}
+		if err != nil {
+			return &exitError{code: ExitUsage, err: fmt.Errorf("--%s %s: %w", f.option, path, plain(err))}
+		}
+	}
+	return nil
+}
+
+// plain is an error without the exit code that it had.
+func plain(err error) error {
+	var exit *exitError
+	if errors.As(err, &exit) {
+		return exit.err
+	}
+	return err
 }
 
 // Trust returns the trusted roots, from the file that is named, from the TUF
@@ -52,28 +96,14 @@ func (s *sigstore) Trust(ctx context.Context) (*keyless.Trust, error) {
 
 func (s *sigstore) load(ctx context.Context) error {
 	i := s.inv
-	if path := i.str("trusted-root"); path != "" {
-		data, err := readFile(path, maxSigstoreFile)
-		if err != nil {
-			return fmt.Errorf("--trusted-root: %w", err)
-		}
-		if s.trust, err = keyless.ParseTrustedRoot(data); err != nil {
-			return usagef("--trusted-root %s: %w", path, err)
-		}
+	switch {
+	case s.trust != nil:
 		return nil
-	}
-	if i.has("offline") && i.is("offline") {
+	case i.has("offline") && i.is("offline"):
 		s.trust = embedded()
 		return nil
 	}
-	o := keyless.TUFOptions{Mirror: i.str("tuf-mirror"), CacheDir: s.cacheDir()}
-	if path := i.str("tuf-root"); path != "" {
-		data, err := readFile(path, maxSigstoreFile)
-		if err != nil {
-			return fmt.Errorf("--tuf-root: %w", err)
-		}
-		o.Root = data
-	}
+	o := keyless.TUFOptions{Mirror: i.str("tuf-mirror"), Root: s.tufRoot, CacheDir: s.cacheDir()}
 	trust, config, err := keyless.FetchTrust(ctx, o)
 	switch {
 	case err == nil && o.Mirror != "":
@@ -101,16 +131,8 @@ func embedded() *keyless.Trust {
 // at GitHub's own.
 func (s *sigstore) services(ctx context.Context, build *provenance.Build) (*keyless.Services, error) {
 	i := s.inv
-	if path := i.str("signing-config"); path != "" {
-		data, err := readFile(path, maxSigstoreFile)
-		if err != nil {
-			return nil, err
-		}
-		services, err := keyless.ParseSigningConfig(data, i.Now())
-		if err != nil {
-			return nil, usagef("--signing-config %s: %w", path, err)
-		}
-		return services, nil
+	if s.signing != nil {
+		return s.signing, nil
 	}
 	if i.str("tuf-mirror") == "" && private(build) && build.Platform == provenance.GitHub && !i.is("allow-public-log") {
 		i.noteOnce(fmt.Sprintf("the repository is %s: it signs at GitHub's own Sigstore, and stands in no public log", build.Visibility))
