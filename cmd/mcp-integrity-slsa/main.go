@@ -35,14 +35,20 @@ func main() {
 		fmt.Fprintf(os.Stderr, "mcp-integrity-slsa: no end after %s\n", wholeTime)
 		os.Exit(exitUndecided)
 	})
-	// The library may print as it goes; the answer has standard output alone.
-	out := os.Stdout
-	os.Stdout = os.Stderr
-	forgetSwitches(os.Environ(), os.Unsetenv)
+	out := prepare()
 	ctx, cancel := context.WithTimeout(context.Background(), checkTime)
 	code := run(ctx, os.Args[1:], os.Stdin, out, os.Stderr, verify)
 	cancel()
 	os.Exit(code)
+}
+
+// prepare makes the process fit for the library, and returns standard output:
+// the answer has it alone, and what the library prints as it goes is talk.
+func prepare() *os.File {
+	forgetSwitches(os.Environ(), os.Unsetenv)
+	out := os.Stdout
+	os.Stdout = os.Stderr
+	return out
 }
 
 // forgetSwitches removes the variables by which the libraries would trust

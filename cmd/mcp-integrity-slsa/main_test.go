@@ -15,6 +15,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/slsa-framework/slsa-verifier/v2/options"
 )
 
 // TestMain makes this program of the test binary where a test starts it as one.
@@ -223,6 +225,28 @@ func TestRunWithoutListener(t *testing.T) {
 	check := answers(finding{statement: []byte("{}")}, nil)
 	if code := run(t.Context(), nil, strings.NewReader(npmQuestion), brokenPipe{}, io.Discard, check); code != exitUndecided {
 		t.Errorf("exit code %d, want %d: nobody heard the verdict", code, exitUndecided)
+	}
+}
+
+func TestPrepare(t *testing.T) {
+	old := os.Stdout
+	defer func() { os.Stdout = old }()
+	t.Setenv("SLSA_VERIFIER_TESTING", "1")
+	if out := prepare(); out != old || os.Stdout != os.Stderr || options.TestingEnabled() {
+		t.Errorf("the library prints into the answer, or trusts branches: %t", options.TestingEnabled())
+	}
+}
+
+func TestFoundWantsABuilder(t *testing.T) {
+	if f, err := found([]byte("{}"), nil, nil); err == nil {
+		t.Errorf("%+v passes", f)
+	}
+}
+
+func TestNpmPairIsBounded(t *testing.T) {
+	many := `{"attestations":[{}` + strings.Repeat(",{}", maxAttestations) + `]}`
+	if _, _, err := npmPair([]byte(many)); !errors.Is(err, errNpmAttestations) || !strings.Contains(err.Error(), "at most") {
+		t.Errorf("%v", err)
 	}
 }
 

@@ -89,10 +89,11 @@ func bundleFile(t testing.TB, name string) []byte {
 }
 
 const (
-	bcrPublish  = "https://github.com/bazel-contrib/publish-to-bcr/.github/workflows/publish.yaml"
-	bcrReleaser = "https://github.com/bazel-contrib/.github/.github/workflows/release_ruleset.yaml"
-	nodeBuilder = "https://github.com/slsa-framework/slsa-github-generator/.github/workflows/builder_nodejs_slsa3.yml"
-	hosted      = "https://github.com/actions/runner/github-hosted"
+	bcrPublish       = "https://github.com/bazel-contrib/publish-to-bcr/.github/workflows/publish.yaml"
+	bcrReleaser      = "https://github.com/bazel-contrib/.github/.github/workflows/release_ruleset.yaml"
+	nodeBuilder      = "https://github.com/slsa-framework/slsa-github-generator/.github/workflows/builder_nodejs_slsa3.yml"
+	containerBuilder = "https://github.com/slsa-framework/slsa-github-generator/.github/workflows/builder_container-based_slsa3.yml@refs/tags/v1.7.0"
+	hosted           = "https://github.com/actions/runner/github-hosted"
 )
 
 func sha256Of(data []byte) string {
@@ -237,10 +238,14 @@ func TestRealBundles(t *testing.T) {
 		{"npm, delegated, npm's own builder wanted", delegated, func(r *request) { r.BuilderID = hosted }, "mismatch_builder_id", ""},
 		{"npm, delegated, another digest", delegated, func(r *request) { r.Digest = "sha512:" + other }, "mismatch_hash", ""},
 
-		{"container-based", container, nil, "", "https://github.com/slsa-framework/slsa-github-generator/.github/workflows/builder_container-based_slsa3.yml@refs/tags/v1.7.0"},
+		{"container-based", container, nil, "", containerBuilder},
 		{"container-based, another artifact", container, func(r *request) { r.Digest = "sha256:" + other[:64] }, "mismatch_hash", ""},
 		{"container-based, another source", container, func(r *request) { r.SourceURI += "s" }, "mismatch_source", ""},
 		{"container-based, another builder", container, func(r *request) { r.BuilderID = bcrPublish }, "untrusted_reusable_workflow", ""},
+		{"container-based, another tag", container, func(r *request) { r.Tag = "v14.3" }, "mismatch_tag", ""},
+		{"container-based, its tag", container, func(r *request) { r.Tag = "v14.2" }, "", containerBuilder},
+		{"container-based, another version", container, func(r *request) { r.VersionedTag = "v14.3" }, "mismatch_versioned_tag", ""},
+		{"container-based, its major version", container, func(r *request) { r.VersionedTag = "v14" }, "", containerBuilder},
 		{"container-based, a branch wanted", container, func(r *request) { r.Branch = "dev" }, "mismatch_branch", ""},
 		{"bcr as an artifact, by default", container, func(r *request) {
 			m := moduleBazel(t)

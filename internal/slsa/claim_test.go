@@ -2,7 +2,13 @@ package slsa
 
 import (
 	"bytes"
+	"crypto/ed25519"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/pem"
 	"errors"
+	"math/big"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -110,30 +116,93 @@ func TestRecogniseEnvelope(t *testing.T) {
 	}
 }
 
+// TestRecogniseSigner: the certificate says who signed; a delegator vouches for
+// the builder that the predicate names.
+func TestRecogniseSigner(t *testing.T) {
+	const theirs = "https://github.com/acme/builder/.github/workflows/build.yml@refs/tags/v1.0.0"
+	for _, tt := range []struct {
+		signer string
+		want   Claim
+		err    error
+	}{
+		{delegator + "generic_slsa3.yml@refs/tags/v2.0.0", Claim{KindArtifact, theirs}, nil},
+		{delegator + "generic_slsa3.yml@refs/heads/main", Claim{}, serrors.ErrorInvalidRef},
+		{goBuilder + "@refs/tags/v2.0.0", Claim{KindArtifact, goBuilder + "@refs/tags/v2.0.0"}, nil},
+		{bcrReleaser + "@refs/tags/v7.0.0", Claim{KindGitHub, bcrReleaser + "@refs/tags/v7.0.0"}, nil},
+		{bcrReleaser + "x@refs/tags/v7.0.0", Claim{}, ErrNotForeign},
+		{theirs, Claim{}, ErrNotForeign},
+	} {
+		statement := `{"predicateType":"https://slsa.dev/provenance/v1","predicate":{"runDetails":{"builder":{"id":"` + theirs + `"}}}}`
+		der := certificateOf(t, tt.signer)
+		for form, data := range map[string]any{
+			"envelope": map[string]any{
+				"payload":    []byte(statement),
+				"signatures": []any{map[string]any{"cert": string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))}},
+			},
+			"bundle v0.3": map[string]any{
+				"verificationMaterial": map[string]any{"certificate": map[string]any{"rawBytes": der}},
+				"dsseEnvelope":         map[string]any{"payload": []byte(statement)},
+			},
+			"bundle v0.1": map[string]any{
+				"verificationMaterial": map[string]any{"x509CertificateChain": map[string]any{"certificates": []any{map[string]any{"rawBytes": der}}}},
+				"dsseEnvelope":         map[string]any{"payload": []byte(statement)},
+			},
+		} {
+			text, err := strictjson.Marshal(data)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got, err := Recognise(text); got != tt.want || !errors.Is(err, tt.err) {
+				t.Errorf("%s by %s: %+v, %v, want %+v, %v", form, tt.signer, got, err, tt.want, tt.err)
+			}
+		}
+	}
+}
+
+// certificateOf makes a certificate that nobody signed.
+func certificateOf(t testing.TB, signer string) []byte {
+	t.Helper()
+	uri, err := url.Parse(signer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	public, private, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), URIs: []*url.URL{uri}}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, public, private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return der
+}
+
 func TestRecogniseRefuses(t *testing.T) {
 	real := bundleFile(t, "slsa-verifier", "MODULE.bazel.intoto.jsonl")
 	for _, tt := range []struct {
 		name string
 		data []byte
+		want string
 	}{
-		{"nothing", nil},
-		{"null", []byte("null")},
-		{"list", []byte("[]")},
-		{"empty object", []byte("{}")},
-		{"no attestations", []byte(`{"attestations":[]}`)},
-		{"many attestations", []byte(`{"attestations":[{}` + strings.Repeat(",{}", maxAttestations) + `]}`)},
-		{"bundle without an envelope", []byte(`{"attestations":[{"predicateType":"https://slsa.dev/provenance/v1","bundle":{}}]}`)},
-		{"two values", append(bytes.Clone(real), real...)},
-		{"a member twice", bytes.Replace(real, []byte(`{"mediaType"`), []byte(`{"dsseEnvelope":{},"mediaType"`), 1)},
-		{"certificate that is none", bytes.Replace(real, []byte(`"rawBytes":"MII`), []byte(`"rawBytes":"AAA`), 1)},
-		{"too large", make([]byte, maxProvenance+1)},
+		{"nothing", nil, "strict JSON"},
+		{"null", []byte("null"), "strict JSON"},
+		{"list", []byte("[]"), "strict JSON"},
+		{"empty object", []byte("{}"), "payload"},
+		{"no attestations", []byte(`{"attestations":[]}`), "without provenance"},
+		{"many attestations", []byte(`{"attestations":[{}` + strings.Repeat(",{}", maxAttestations) + `]}`), "at most"},
+		{"bundle without an envelope", []byte(`{"attestations":[{"predicateType":"https://slsa.dev/provenance/v1","bundle":{}}]}`), "without a DSSE envelope"},
+		{"two values", append(bytes.Clone(real), real...), "strict JSON"},
+		{"a member twice", bytes.Replace(real, []byte(`{"mediaType"`), []byte(`{"dsseEnvelope":{},"mediaType"`), 1), "strict JSON"},
+		{"certificate that is none", bytes.Replace(real, []byte(`"rawBytes":"MII`), []byte(`"rawBytes":"AAA`), 1), "certificate"},
+		{"too large", make([]byte, maxProvenance+1), "at most"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			if bytes.Equal(tt.data, real) {
 				t.Fatal("nothing was changed")
 			}
-			if got, err := Recognise(tt.data); !errors.Is(err, ErrNotForeign) || got != (Claim{}) {
-				t.Errorf("%+v, %v, want ErrNotForeign", got, err)
+			if got, err := Recognise(tt.data); !errors.Is(err, ErrNotForeign) || got != (Claim{}) || !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("%+v, %v, want ErrNotForeign: %s", got, err, tt.want)
 			}
 		})
 	}

@@ -9,8 +9,10 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -33,7 +35,7 @@ func TestMain(m *testing.M) {
 func fake(fault string) {
 	switch fault {
 	case "hangs":
-		select {}
+		time.Sleep(time.Hour)
 	case "reads nothing":
 		os.Exit(exitUndecided)
 	case "refuses":
@@ -54,9 +56,10 @@ func fake(fault string) {
 	a, exit := passing(q.Request, sent), exitVerdict
 	switch fault {
 	case "endless":
+		signal.Ignore(syscall.SIGPIPE)
 		for {
 			if _, err := os.Stdout.Write(bytes.Repeat([]byte(" "), 1<<20)); err != nil {
-				select {} // it holds on without a listener
+				time.Sleep(time.Hour) // it holds on without a listener
 			}
 		}
 	case "garbage":
@@ -350,6 +353,27 @@ func TestReadWantsTheDigest(t *testing.T) {
 		}
 		if got, err := q.read(sent, data, 0); err == nil || !strings.Contains(err.Error(), "does not name") {
 			t.Errorf("%q: %+v, %v", digest, got, err)
+		}
+	}
+}
+
+// Where any builder of slsa-verifier's will do, one must still be named.
+func TestReadWantsABuilder(t *testing.T) {
+	q := question()
+	q.BuilderID = ""
+	sent, err := q.marshal()
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := passing(q, sent)
+	for builder, want := range map[string]bool{goBuilder + "@refs/tags/v1.10.0": true, "": false} {
+		a.BuilderID = builder
+		data, err := strictjson.Marshal(a)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := q.read(sent, data, exitVerdict); (err == nil) != want {
+			t.Errorf("builder %q: %+v, %v", builder, got, err)
 		}
 	}
 }
