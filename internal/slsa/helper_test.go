@@ -158,7 +158,13 @@ func TestHelperFaults(t *testing.T) {
 
 func wantNotMade(t *testing.T, h Helper, q Request, reason, want string) {
 	t.Helper()
-	got, err := h.Check(t.Context(), q)
+	// Long enough for a slow machine, and less than the helper's own patience.
+	ctx, cancel := context.WithTimeout(t.Context(), runTime/2)
+	defer cancel()
+	got, err := h.Check(ctx, q)
+	if ctx.Err() != nil {
+		t.Errorf("the program was not ended when its fault was seen")
+	}
 	var not *NotMadeError
 	if !errors.As(err, &not) || not.Reason != reason || !strings.Contains(err.Error(), want) || got.Statement != nil {
 		t.Errorf("%+v, %v, want a check not made: %s, %s", got, err, reason, want)
