@@ -11,7 +11,6 @@ import (
 	prototrust "github.com/sigstore/protobuf-specs/gen/pb-go/trustroot/v1"
 	"github.com/sigstore/sigstore-go/pkg/root"
 	"github.com/sigstore/sigstore-go/pkg/sign"
-	"google.golang.org/protobuf/encoding/protojson"
 
 	"github.com/mcp-integrity/seal-action/seal/strictjson"
 )
@@ -203,23 +202,23 @@ func parseSigningConfig(data []byte, now time.Time) (*Services, error) {
 	if err := checkMediaType(data); err != nil {
 		return nil, err
 	}
-	config, err := root.NewSigningConfigFromJSON(data)
+	message, err := root.NewSigningConfigProtobuf(data)
 	if err != nil {
 		return nil, fmt.Errorf("%.300q", err)
 	}
-	if err := checkSelectors(data); err != nil {
+	if err := checkSelectors(message); err != nil {
 		return nil, err
+	}
+	config, err := root.NewSigningConfigFromProtobuf(message)
+	if err != nil {
+		return nil, fmt.Errorf("%.300q", err)
 	}
 	return selectServices(config, now)
 }
 
 // checkSelectors refuses a list of services without a word on how many of them
 // to ask: sigstore-go takes for granted that there is one.
-func checkSelectors(data []byte) error {
-	var config prototrust.SigningConfig
-	if err := protojson.Unmarshal(data, &config); err != nil {
-		return fmt.Errorf("%.300q", err)
-	}
+func checkSelectors(config *prototrust.SigningConfig) error {
 	switch {
 	case len(config.GetRekorTlogUrls()) > 0 && config.GetRekorTlogConfig() == nil:
 		return errors.New("rekorTlogUrls has no rekorTlogConfig, want a selector")
