@@ -22,9 +22,11 @@ type Identity struct {
 	Owner string
 	// Repository is the URL of the source repository.
 	Repository string
-	// Workflow is the path of the workflow file in the repository that defines
-	// it, such as .github/workflows/release.yml, or with its repository, as
-	// OWNER/NAME/.github/workflows/release.yml, where that is another one.
+	// Workflow is the path of the workflow file in the source repository, such as
+	// .github/workflows/release.yml, or with its repository, as
+	// OWNER/NAME/.github/workflows/seal.yml@refs/tags/v1, where that is another
+	// one. Without @REF, a workflow of another repository is one of its branches
+	// and tags: at a bare commit or a pull request it may be a fork's.
 	Workflow string
 	// Ref is the source's full ref, such as refs/tags/v*.
 	Ref string
@@ -80,7 +82,7 @@ func (i Identity) Match(c Certificate) error {
 		return differs("ref", c.SourceRef, i.Ref)
 	case i.SAN != "" && !matches(i.SAN, c.SAN):
 		return differs("subject", c.SAN, i.SAN)
-	case !i.SelfHosted && c.RunnerEnvironment != "" && !hosted[c.RunnerEnvironment]:
+	case !i.SelfHosted && (c.RunnerEnvironment != "" || c.SourceRepositoryURI != "") && !hosted[c.RunnerEnvironment]:
 		return differs("runner", c.RunnerEnvironment, "github-hosted or gitlab-hosted")
 	}
 	return nil
@@ -104,16 +106,24 @@ func (i Identity) runs(c Certificate) bool {
 	if !ok || ref == "" {
 		return false
 	}
+	want, wantRef, pinned := cutRef(i.Workflow)
+	if pinned && !matches(wantRef, ref) {
+		return false
+	}
 	if path, ok := strings.CutPrefix(signer, c.SourceRepositoryURI+"/"); ok && c.SourceRepositoryURI != "" {
-		if matches(i.Workflow, strings.TrimPrefix(path, "/")) {
+		if matches(want, strings.TrimPrefix(path, "/")) {
 			return true
 		}
 	}
 	// OWNER/NAME/PATH names a workflow of another repository on the same host.
+	// GitHub runs a fork's commit under the name of its parent repository.
+	if !pinned && !strings.HasPrefix(ref, "refs/tags/") && !strings.HasPrefix(ref, "refs/heads/") {
+		return false
+	}
 	scheme, rest, _ := strings.Cut(c.SourceRepositoryURI, "://")
 	host, _, ok := strings.Cut(rest, "/")
 	path, under := strings.CutPrefix(signer, scheme+"://"+host+"/")
-	return ok && under && matches(i.Workflow, path)
+	return ok && under && matches(want, path)
 }
 
 // cutRef splits PATH@refs/… at the @ before the ref; a path may hold @, too.

@@ -43,6 +43,16 @@ func TestIdentityMatch(t *testing.T) {
 		{"a workflow without a ref", with(repo, func(i *Identity) { i.Workflow = ".github/workflows/release.yml" }), func(c *Certificate) {
 			c.BuildSignerURI, _, _ = strings.Cut(c.BuildSignerURI, "@")
 		}, "workflow: got"},
+		{"another repository's workflow at a bare commit", with(repo, func(i *Identity) { i.Workflow = "mcp/actions/.github/workflows/seal.yml" }), func(c *Certificate) {
+			c.BuildSignerURI = "https://github.com/mcp/actions/.github/workflows/seal.yml@0123456789012345678901234567890123456789"
+		}, "workflow: got"},
+		{"another repository's workflow at a pull request", with(repo, func(i *Identity) { i.Workflow = "mcp/actions/.github/workflows/seal.yml" }), func(c *Certificate) {
+			c.BuildSignerURI = "https://github.com/mcp/actions/.github/workflows/seal.yml@refs/pull/7/head"
+		}, "workflow: got"},
+		{"a workflow pinned to another ref", with(repo, func(i *Identity) { i.Workflow = "mcp/actions/.github/workflows/seal.yml@refs/tags/v1" }), func(c *Certificate) {
+			c.BuildSignerURI = "https://github.com/mcp/actions/.github/workflows/seal.yml@refs/tags/v2"
+		}, "workflow: got"},
+		{"no word on the runner", repo, func(c *Certificate) { c.RunnerEnvironment = "" }, "runner: got"},
 		{"another ref", with(repo, func(i *Identity) { i.Ref = "refs/tags/v2.*" }), nil, "ref: got"},
 		{"a ref that begins alike", with(repo, func(i *Identity) { i.Ref = "refs/tags/v1.2" }), nil, "ref: got"},
 		{"a dot is no pattern", with(repo, func(i *Identity) { i.Ref = "refs/tags/v1.2.*" }), func(c *Certificate) { c.SourceRef = "refs/tags/v1x2x3" }, "ref: got"},
@@ -65,6 +75,12 @@ func TestIdentityMatch(t *testing.T) {
 		{"a reusable workflow of another repository", with(repo, func(i *Identity) { i.Workflow = "mcp/actions/.github/workflows/seal.yml" }), func(c *Certificate) {
 			c.BuildSignerURI = "https://github.com/mcp/actions/.github/workflows/seal.yml@refs/tags/v1"
 		}, ""},
+		{"a reusable workflow pinned to a commit", with(repo, func(i *Identity) {
+			i.Workflow = "mcp/actions/.github/workflows/seal.yml@0123456789012345678901234567890123456789"
+		}), func(c *Certificate) {
+			c.BuildSignerURI = "https://github.com/mcp/actions/.github/workflows/seal.yml@0123456789012345678901234567890123456789"
+		}, ""},
+		{"the workflow pinned to tags", with(repo, func(i *Identity) { i.Workflow = ".github/workflows/release.yml@refs/tags/v*" }), nil, ""},
 		{"a ref by pattern", with(repo, func(i *Identity) { i.Ref = "refs/tags/v*" }), nil, ""},
 		{"the owner", Identity{Issuer: GitHubIssuer, Owner: "https://github.com/ACME"}, nil, ""},
 		{"the subject by pattern", Identity{SAN: "https://github.com/acme/file-tools/.github/workflows/release.yml@refs/tags/*"}, nil, ""},

@@ -3,6 +3,7 @@ package verify
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 
 	"github.com/opencontainers/go-digest"
@@ -76,13 +77,22 @@ func (r *run) provenance(ctx context.Context) {
 		}
 		return
 	}
-	for _, q := range order {
+	for n, q := range order {
+		if n == maxBuilds {
+			r.unmadeProvenance(fmt.Errorf("%w: the manifest names %d builds, and %d are looked at", ErrUnavailable, len(order), maxBuilds))
+			return
+		}
 		r.buildOf(ctx, q, about[q])
 	}
 }
 
-// buildOf checks the provenance of one artifact. The first that holds counts;
-// one that is wrong is an error, whatever others say.
+// maxBuilds bounds the artifacts and places whose provenance is looked for: each
+// may cost a visit to a stranger's host, and a server is one artifact or a few.
+const maxBuilds = 16
+
+// buildOf checks the provenance of one artifact. The best that holds counts; one
+// that is wrong is an error, whatever others say. What each tool's entry says of
+// the build is compared, since they need not agree.
 func (r *run) buildOf(ctx context.Context, q ProvenanceQuery, tools []*toolChecks) {
 	artifact := q.Artifact.Digest
 	found, err := r.Provenance.Find(ctx, q)
@@ -98,17 +108,61 @@ func (r *run) buildOf(ctx context.Context, q ProvenanceQuery, tools []*toolCheck
 		return
 	}
 	for _, f := range found {
-		check, warranted := r.oneBuild(f, artifact, tools[0].sealed.Provenance)
-		for _, c := range tools {
-			if check == seal.Broken || c.provenance == seal.NotMade {
-				c.provenance = check
+		check, statement := r.oneBuild(f)
+		var level int
+		for i, same := range bySealed(tools) {
+			holds := check
+			if statement != nil {
+				holds = r.compareBuild(f, statement, artifact, same[0].sealed)
 			}
-			if check == seal.Holds && (c.warranted == nil || *c.warranted < warranted) {
-				c.warranted = &warranted
+			if holds == seal.Holds {
+				level = r.built(f, statement, artifact, i == 0)
+			}
+			for _, c := range same {
+				c.built(holds, level)
 			}
 		}
 	}
 	r.claimedSLSA(tools)
+}
+
+// bySealed groups tools whose entries say the same of the build: one comparison
+// is enough for each group.
+func bySealed(tools []*toolChecks) [][]*toolChecks {
+	at := map[string]int{}
+	var groups [][]*toolChecks
+	for _, c := range tools {
+		key := fmt.Sprintf("%+v", sealedBuild(c.sealed.Provenance))
+		i, ok := at[key]
+		if !ok {
+			i = len(groups)
+			at[key] = i
+			groups = append(groups, nil)
+		}
+		groups[i] = append(groups[i], c)
+	}
+	return groups
+}
+
+// sealedBuild is what is compared of an entry, without its pointers.
+func sealedBuild(p *seal.Provenance) seal.Provenance {
+	if p == nil {
+		return seal.Provenance{}
+	}
+	flat := *p
+	flat.SLSALevel, flat.BuildTimestamp, flat.Reproducible = nil, nil, nil
+	return flat
+}
+
+// built notes how one provenance ended for c: wrong stays wrong, and the best
+// that holds counts.
+func (c *toolChecks) built(check seal.Check, level int) {
+	if check == seal.Broken || c.provenance == seal.NotMade {
+		c.provenance = check
+	}
+	if check == seal.Holds && (c.warranted == nil || *c.warranted < level) {
+		c.warranted = &level
+	}
 }
 
 // unmadeProvenance says that there may be a provenance that nobody could check.
@@ -127,61 +181,65 @@ func (e *AskedError) Error() string { return e.Err.Error() }
 
 func (e *AskedError) Unwrap() error { return e.Err }
 
-// oneBuild checks one provenance, and says which SLSA Build level it warrants.
-func (r *run) oneBuild(f FoundProvenance, artifact digest.Digest, sealed *seal.Provenance) (seal.Check, int) {
+// oneBuild reads one provenance whose signature somebody has checked. The
+// statement is nil where there is none to compare.
+func (r *run) oneBuild(f FoundProvenance) (seal.Check, *provenance.Statement) {
 	switch {
 	case errors.Is(f.Err, ErrUnavailable):
 		r.unmadeProvenance(f.Err)
-		return seal.NotMade, 0
+		return seal.NotMade, nil
 	case f.Err != nil:
 		r.fail(seal.CodeProvenanceInvalid, "%.200q: %v", f.Ref, f.Err)
-		return seal.Broken, 0
+		return seal.Broken, nil
 	}
 	statement, err := provenance.Parse(f.Statement)
 	if err != nil {
 		r.fail(seal.CodeProvenanceInvalid, "%.200q: %v", f.Ref, err)
-		return seal.Broken, 0
+		return seal.Broken, nil
 	}
-	if f.Certificate == nil {
-		return r.foreignBuild(f, statement, artifact, sealed)
-	}
-	mismatches := provenance.Check(statement, provenance.Expected{
-		Certificate: *f.Certificate, Manifest: sealed, Artifacts: []digest.Digest{artifact},
-	})
-	for _, m := range mismatches {
-		r.mismatch(f.Ref, m)
-	}
-	if len(mismatches) > 0 {
-		return seal.Broken, 0
-	}
-	level, reason := provenance.WarrantedBy(*f.Certificate)
-	r.built(Provenance{Ref: f.Ref, BuilderID: statement.BuilderID(), SLSALevel: level, Reason: reason, Subject: string(artifact)})
-	return seal.Holds, level
+	return seal.Holds, statement
 }
 
-// foreignBuild checks what another verifier vouches for: that the artifact is a
-// subject, and that the manifest says the same of the source.
-func (r *run) foreignBuild(f FoundProvenance, s *provenance.Statement, artifact digest.Digest, sealed *seal.Provenance) (seal.Check, int) {
-	mismatches := provenance.CheckForeign(s, f.Builder, sealed, []digest.Digest{artifact})
+// compareBuild holds a statement against its certificate, or against what
+// another verifier vouches for, against one entry of the manifest, and against
+// the artifact.
+func (r *run) compareBuild(f FoundProvenance, s *provenance.Statement, artifact digest.Digest, sealed *seal.Tool) seal.Check {
+	var mismatches []provenance.Mismatch
+	if f.Certificate != nil {
+		mismatches = provenance.Check(s, provenance.Expected{
+			Certificate: *f.Certificate, Manifest: sealed.Provenance, Artifacts: []digest.Digest{artifact},
+		})
+	} else {
+		mismatches = provenance.CheckForeign(s, f.Builder, sealed.Provenance, []digest.Digest{artifact})
+	}
 	for _, m := range mismatches {
-		r.mismatch(f.Ref, m)
+		r.mismatch(f.Ref, sealed.Name, m)
 	}
 	if len(mismatches) > 0 {
-		return seal.Broken, 0
+		return seal.Broken
 	}
-	r.built(Provenance{
+	return seal.Holds
+}
+
+// built says which SLSA Build level a provenance that holds warrants, and notes
+// it once.
+func (r *run) built(f FoundProvenance, s *provenance.Statement, artifact digest.Digest, first bool) int {
+	p := Provenance{
 		Ref: f.Ref, BuilderID: f.Builder, SLSALevel: f.BuilderLevel, Subject: string(artifact),
 		Reason: "slsa-verifier vouches for this builder",
-	})
-	return seal.Holds, f.BuilderLevel
+	}
+	if f.Certificate != nil {
+		p.BuilderID = s.BuilderID()
+		p.SLSALevel, p.Reason = provenance.WarrantedBy(*f.Certificate)
+	}
+	if first {
+		r.result.Provenance = append(r.result.Provenance, p)
+	}
+	return p.SLSALevel
 }
 
-func (r *run) built(p Provenance) {
-	r.result.Provenance = append(r.result.Provenance, p)
-}
-
-func (r *run) mismatch(ref string, m provenance.Mismatch) {
-	f := finding(seal.CodeProvenanceMismatch, "", m.Field, "%.200q: %s: got %.200q, want %.200q as the %s says", ref, m.Field, m.Got, m.Want, m.Against)
+func (r *run) mismatch(ref, tool string, m provenance.Mismatch) {
+	f := finding(seal.CodeProvenanceMismatch, tool, m.Field, "%.200q: %s: got %.200q, want %.200q as the %s says", ref, m.Field, m.Got, m.Want, m.Against)
 	r.result.Errors = append(r.result.Errors, f)
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/opencontainers/go-digest"
 
+	"github.com/mcp-integrity/seal-action/internal/sealtest"
 	"github.com/mcp-integrity/seal-action/provenance"
 	"github.com/mcp-integrity/seal-action/seal"
 	"github.com/mcp-integrity/seal-action/verify"
@@ -251,7 +252,15 @@ func TestVerifyCertificate(t *testing.T) {
 				b.unexpected, v.Namespace = stranger, ""
 				v.Policy, _ = seal.ParsePolicy(block1)
 			},
-			outcome: seal.Fail, findings: []string{"IDENTITY_NOT_EXPECTED"},
+			outcome: seal.Fail, findings: []string{"IDENTITY_NOT_EXPECTED", "LEVEL_BELOW_POLICY"},
+		},
+		"a key was named, and only a certificate signed": {
+			change:  func(_ *seal.Certificate, _ *byCertificate, v *verify.Verifier) { v.NeedsKey = true },
+			outcome: seal.Fail, expected: true, findings: []string{"SIGNATURE_KEY_NOT_FOUND"}, withError: true,
+		},
+		"an identity was named, and signed": {
+			change:  func(_ *seal.Certificate, _ *byCertificate, v *verify.Verifier) { v.NeedsCertificate = true },
+			outcome: seal.Pass, expected: true,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -279,5 +288,64 @@ func TestVerifyCertificate(t *testing.T) {
 				t.Errorf("findings: got %q, want %q", got, tt.findings)
 			}
 		})
+	}
+}
+
+// TestVerifyNeedsCertificate: an identity that was named is not met by a key.
+func TestVerifyNeedsCertificate(t *testing.T) {
+	s := newScene(t)
+	s.v.NeedsCertificate = true
+	if r := s.run(t); r.Outcome != seal.Fail || !slices.Equal(names(r.Errors), []string{"IDENTITY_MISMATCH"}) {
+		t.Errorf("got %s, %q, want fail and IDENTITY_MISMATCH", r.Outcome, names(r.Errors))
+	}
+}
+
+// TestVerifyProvenanceOfEveryTool: what the second tool's entry says of the
+// build is compared, too, and its tool named.
+func TestVerifyProvenanceOfEveryTool(t *testing.T) {
+	sealed := digest.FromString("artifact")
+	build, certificate := built()
+	good := verify.FoundProvenance{Ref: "p.json", Statement: statementOf(t, build, sealed), Certificate: &certificate}
+	for field, lie := range map[string]func(*seal.Provenance){
+		"commit":         func(p *seal.Provenance) { p.Commit = strings.Repeat("6", 40) },
+		"builder_id":     func(p *seal.Provenance) { p.BuilderID = "https://github.com/slsa-framework/slsa-github-generator" },
+		"build_system":   func(p *seal.Provenance) { p.BuildSystem = "gitlab-ci" },
+		"build_workflow": func(p *seal.Provenance) { p.BuildWorkflow = ".github/workflows/other.yml" },
+	} {
+		for tool := range 2 {
+			s := newScene(t)
+			s.withArtifact(sealed)
+			s.v.Artifacts = files{have: []verify.ObservedArtifact{{Ref: "a.tgz", Digests: []digest.Digest{sealed}, RanIt: true}}}
+			lie(s.manifest.Tools[tool].Provenance)
+			s.v.Provenance = builds{found: []verify.FoundProvenance{good}}
+			r := s.run(t)
+			if r.Outcome != seal.Fail || len(r.Errors) == 0 || r.Errors[0].Component != field || r.Errors[0].Tool != s.manifest.Tools[tool].Name {
+				t.Errorf("%s of tool %d: got %s, %+v", field, tool, r.Outcome, r.Errors)
+			}
+			if other := r.Results[1-tool].ProvenanceValid; other == nil || !*other {
+				t.Errorf("%s of tool %d: the other tool's provenance does not hold", field, tool)
+			}
+		}
+	}
+}
+
+// TestVerifyBoundsBuilds: a manifest cannot send us to any number of hosts.
+func TestVerifyBoundsBuilds(t *testing.T) {
+	s := newScene(t)
+	tools := sealtest.Tools(t, 40)
+	s.manifest = sealtest.Manifest(t, tools...)
+	s.live.Tools = tools
+	s.withArtifact(digest.FromString("artifact"))
+	for i := range s.manifest.Tools {
+		s.manifest.Tools[i].Provenance.BuildAttestationURI = fmt.Sprintf("https://acme.example/%d", i)
+	}
+	var asked []string
+	s.v.Provenance = builds{asked: &asked}
+	r := s.run(t)
+	if len(asked) != 16 {
+		t.Errorf("asked for %d builds, want 16", len(asked))
+	}
+	if !slices.Contains(names(r.Advisories), "PROVENANCE_UNVERIFIABLE") {
+		t.Errorf("advisories: %q, want a word on what was not looked at", names(r.Advisories))
 	}
 }

@@ -77,6 +77,9 @@ type Verifier struct {
 	// IdentityExpected says that Keys or Namespace came from the caller: a
 	// signature under them is by somebody expected (decision 12).
 	IdentityExpected bool
+	// NeedsKey and NeedsCertificate say that the caller named a key, an identity,
+	// or both: each needs an attestation of its own kind that is expected.
+	NeedsKey, NeedsCertificate bool
 	// AllowUnboundUnsafe is decision 10c's --allow-unbound.
 	AllowUnboundUnsafe bool
 	// Server is nil where there is nothing to compare the interface with.
@@ -85,8 +88,8 @@ type Verifier struct {
 	Artifacts ArtifactSource
 	// Provenance is nil where build provenance is not looked for.
 	Provenance ProvenanceSource
-	Policy    seal.Policy
-	Now       func() time.Time
+	Policy     seal.Policy
+	Now        func() time.Time
 }
 
 // Verify runs MIS §19.2 over an envelope's bytes, as somebody fetched them. The
@@ -103,13 +106,17 @@ func (v *Verifier) Verify(ctx context.Context, envelope []byte) *Result {
 	if r.open(ctx, envelope) {
 		r.identity()
 		r.times()
-		if len(r.result.Errors) == 0 {
+		switch {
+		case len(r.result.Errors) > 0:
+			r.skipAll("the manifest's signatures or publisher are wrong")
+		case !r.expected && r.Policy.Mode == seal.Block:
+			// Nothing of a stranger's is started where it could not pass.
+			r.skipAll("nobody said whose manifest this should be, and the policy blocks")
+		default:
 			r.surface(ctx)
 			r.artifacts(ctx)
 			r.provenance(ctx)
 			r.lineage()
-		} else {
-			r.skipAll("the manifest's signatures or publisher are wrong")
 		}
 		r.levels()
 	} else {
@@ -271,6 +278,7 @@ func (r *run) identity() {
 	if r.Namespace != "" && p.Namespace != r.Namespace {
 		r.fail(seal.CodeIdentityMismatch, "publisher namespace: got %.200q, want %q", p.Namespace, r.Namespace)
 	}
+	r.needed()
 	if c := signer.Certificate; c != nil {
 		r.certificate(*c)
 	}
@@ -289,6 +297,23 @@ func (r *run) publisher() seal.Attestation {
 		}
 	}
 	return *best // Open gives none without a publisher
+}
+
+// needed makes every expectation hold that the caller named: a key does not
+// stand in for an identity, nor an identity for a key.
+func (r *run) needed() {
+	var key, certificate bool
+	for _, a := range r.opened.Attestations {
+		if a.Role == seal.RolePublisher && a.Unexpected == nil {
+			key, certificate = key || a.Certificate == nil, certificate || a.Certificate != nil
+		}
+	}
+	if r.NeedsKey && !key {
+		r.fail(seal.CodeSignatureKeyNotFound, "a key was named, and none that was given has signed it")
+	}
+	if r.NeedsCertificate && !certificate {
+		r.fail(seal.CodeIdentityMismatch, "an identity was named, and no certificate of whom you expect has signed it")
+	}
 }
 
 func signedBy(a seal.Attestation) string {

@@ -32,6 +32,10 @@ func runVerify(ctx context.Context, inv *invocation) error {
 	switch {
 	case errors.As(err, &wrong) && wrong.code == ExitUsage:
 		return err
+	case errors.Is(err, errNoManifest) && inv.expects():
+		// Somebody who names a publisher or an artifact does not ask whether there
+		// is a manifest.
+		result = v.NotFound(seal.CodeManifestNotFound, fmt.Errorf("%w: %w", verify.ErrUnavailable, err))
 	case errors.Is(err, errNoManifest):
 		result = v.NotFound(seal.CodeManifestNotFound, err)
 	case errors.Is(err, verify.ErrUnavailable):
@@ -48,6 +52,16 @@ func runVerify(ctx context.Context, inv *invocation) error {
 		return err
 	}
 	return inv.printResult(result)
+}
+
+// expects says that the caller named what the manifest should be of.
+func (i *invocation) expects() bool {
+	for _, name := range []string{"key", "jwks", "namespace", "repo", "identity", "provenance", "vsa"} {
+		if i.given(name) {
+			return true
+		}
+	}
+	return len(i.list("artifact")) > 0
 }
 
 // verifier is the verifier that the options describe, with the Sigstore
@@ -114,6 +128,8 @@ func (i *invocation) verifier(ctx context.Context) (*verifier, error) {
 		// A key is there since somebody gave it; a certificate's identity is
 		// compared by its own authenticator.
 		IdentityExpected:   true,
+		NeedsKey:           len(public) > 0,
+		NeedsCertificate:   expected.Repository != "" || expected.SAN != "",
 		AllowUnboundUnsafe: i.is("allow-unbound"),
 		Policy:             policy,
 		Now:                i.Now,
