@@ -1,9 +1,11 @@
 package stack
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -39,15 +41,24 @@ type server struct {
 	args   []string
 }
 
-// freePort returns a port that nobody listened on a moment ago.
+// freePort returns a port that nobody listened on a moment ago. It is none of
+// those that systems hand out by themselves: our doors, the servers of other
+// stacks and every outgoing connection take from there all the time.
 func freePort() (int, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0, err
+	const first, end = 12000, 32000
+	var err error
+	for range 100 {
+		var l net.Listener
+		port := first + rand.IntN(end-first)
+		if l, err = net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port)); err == nil {
+			return port, l.Close()
+		}
 	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port, nil
+	return 0, err
 }
+
+// errPortTaken says that a server ended since somebody else has its port.
+var errPortTaken = errors.New("port taken")
 
 // start runs a server in dir, its log beside its files. Its environment is
 // built: nothing of ours reaches it but the path.
@@ -80,7 +91,11 @@ func (p *process) healthy(ctx context.Context, url string) error {
 	for {
 		select {
 		case <-p.exited:
-			return fmt.Errorf("%s ended at its start: %v\n%s", p.name, p.err, p.tail())
+			tail := p.tail()
+			if bytes.Contains(tail, []byte("address already in use")) {
+				return fmt.Errorf("%s: %w\n%s", p.name, errPortTaken, tail)
+			}
+			return fmt.Errorf("%s ended at its start: %v\n%s", p.name, p.err, tail)
 		case <-ctx.Done():
 			return fmt.Errorf("%s does not answer at %s: %w\n%s", p.name, url, ctx.Err(), p.tail())
 		case <-tick.C:

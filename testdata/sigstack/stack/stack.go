@@ -15,6 +15,8 @@ import (
 const (
 	// startTime bounds the start of all servers together. Idle it takes half a second.
 	startTime = time.Minute
+	// startTries bounds the starts of one server whose ports others took.
+	startTries = 5
 	// timestampPath is the path of the timestamp authority's API, which is part
 	// of its URL in signing configurations.
 	timestampPath = "/api/v1/timestamp"
@@ -140,24 +142,25 @@ func (s *Stack) startServers(ctx context.Context, bin string, keys *pki) (servic
 		door    **Door
 		name    string
 		success int
-		plan    func() (server, string, error)
+		plan    plan
 	}{
 		{&s.Fulcio, "fulcio", http.StatusOK, func() (server, string, error) { return fulcio(s.Dir, s.ProxyURL, ct) }},
 		{&s.Rekor, "rekor", http.StatusCreated, rekor},
 		{&s.TSA, "tsa", http.StatusOK, tsa},
 	}
-	var waits []func() error
+	var waits []func(context.Context) (string, error)
 	for _, p := range plans {
-		plan, base, err := p.plan()
-		if err != nil {
-			return services{}, err
-		}
-		proc, err := start(bin, s.Dir, plan)
+		wait, err := s.launch(bin, p.plan)
 		if err != nil {
 			return services{}, fmt.Errorf("start %s (build.sh builds it): %w", p.name, err)
 		}
-		s.closers = append(s.closers, proc.stop)
-		waits = append(waits, func() error { return proc.healthy(ctx, plan.health) })
+		waits = append(waits, wait)
+	}
+	for i, p := range plans {
+		base, err := waits[i](ctx)
+		if err != nil {
+			return services{}, err
+		}
 		next, err := toServer(base)
 		if err != nil {
 			return services{}, err
@@ -166,10 +169,40 @@ func (s *Stack) startServers(ctx context.Context, bin string, keys *pki) (servic
 			return services{}, err
 		}
 	}
-	if err := errorOfFirst(waits...); err != nil {
-		return services{}, err
-	}
 	return services{fulcio: s.Fulcio.URL(), rekor: s.Rekor.URL(), tsa: s.TSA.URL() + timestampPath, ct: ct}, nil
+}
+
+// plan says how to start a server on ports that are free, and its URL. Every
+// call chooses other ports.
+type plan func() (server, string, error)
+
+// launch starts a server, and stops it with the stack. wait returns its URL once
+// it answers. A port that somebody took between our look and the server's is
+// nobody's fault: the server is started anew on others, startTries times in all.
+func (s *Stack) launch(bin string, next plan) (wait func(context.Context) (string, error), err error) {
+	begin := func() (*process, server, string, error) {
+		how, base, err := next()
+		if err != nil {
+			return nil, how, "", err
+		}
+		proc, err := start(bin, s.Dir, how)
+		if err == nil {
+			s.closers = append(s.closers, proc.stop)
+		}
+		return proc, how, base, err
+	}
+	proc, how, base, err := begin()
+	return func(ctx context.Context) (string, error) {
+		for try := 1; ; try++ {
+			err := proc.healthy(ctx, how.health)
+			if err == nil || !errors.Is(err, errPortTaken) || try == startTries {
+				return base, err
+			}
+			if proc, how, base, err = begin(); err != nil {
+				return "", err
+			}
+		}
+	}, err
 }
 
 // startTUF serves a repository with the trusted root and the signing
