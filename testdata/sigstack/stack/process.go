@@ -5,18 +5,20 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"sync/atomic"
 	"time"
 )
 
 const (
 	// healthEvery is how often a starting server is asked whether it is up.
 	healthEvery = 20 * time.Millisecond
+	// healthTime bounds one such question.
+	healthTime = time.Second
 	// grace is what a server gets to end by itself. Fulcio does not end while it
 	// waits for a log of certificates, so that nobody may wait for it.
 	grace = 3 * time.Second
@@ -41,15 +43,25 @@ type server struct {
 	args   []string
 }
 
-// freePort returns a port that nobody listened on a moment ago. It is none of
-// those that systems hand out by themselves: our doors, the servers of other
-// stacks and every outgoing connection take from there all the time.
+// Ports are of none of the ranges that systems hand out by themselves: our
+// doors and every outgoing connection take from there all the time. Processes
+// whose stacks start side by side look at different ones, since who asks
+// another's server whether it is up hears yes.
+const (
+	firstPort       = 12000
+	portsPerProcess = 40 // a stack takes seven
+	processes       = 500
+)
+
+// portsTaken counts the ports that this process looked at.
+var portsTaken atomic.Uint32
+
+// freePort returns a port that nobody listened on a moment ago.
 func freePort() (int, error) {
-	const first, end = 12000, 32000
 	var err error
-	for range 100 {
+	for range portsPerProcess {
 		var l net.Listener
-		port := first + rand.IntN(end-first)
+		port := firstPort + os.Getpid()%processes*portsPerProcess + int(portsTaken.Add(1)%portsPerProcess)
 		if l, err = net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port)); err == nil {
 			return port, l.Close()
 		}
@@ -106,7 +118,10 @@ func (p *process) healthy(ctx context.Context, url string) error {
 	}
 }
 
+// answers asks once. Whoever has the port but does not answer is not waited for.
 func answers(ctx context.Context, url string) bool {
+	ctx, cancel := context.WithTimeout(ctx, healthTime)
+	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		return false

@@ -2,7 +2,9 @@ package stack
 
 import (
 	_ "embed"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 )
@@ -13,7 +15,10 @@ import (
 //go:embed fulcio-config.yaml
 var fulcioConfig []byte
 
-const fulcioConfigFile = "fulcio-config.yaml"
+const (
+	fulcioConfigFile = "fulcio-config.yaml"
+	fulcioSocket     = "fulcio.sock"
+)
 
 // ports hands out free ports and remembers the first failure.
 type ports struct{ err error }
@@ -34,6 +39,11 @@ func fulcio(dir, proxy, ctLog string) (server, string, error) {
 	if err := os.WriteFile(filepath.Join(dir, fulcioConfigFile), fulcioConfig, 0o600); err != nil {
 		return server{}, "", err
 	}
+	// A Fulcio that ended for want of a port leaves its socket behind, which the
+	// next one takes for another's.
+	if err := os.Remove(filepath.Join(dir, fulcioSocket)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return server{}, "", err
+	}
 	return server{
 		name: "fulcio", health: base + "/healthz",
 		env: []string{"HTTPS_PROXY=" + proxy, "SSL_CERT_FILE=" + filepath.Join(dir, webCAFile)},
@@ -43,7 +53,7 @@ func fulcio(dir, proxy, ctLog string) (server, string, error) {
 			"--grpc-host=127.0.0.1", fmt.Sprintf("--grpc-port=%d", free.next()),
 			fmt.Sprintf("--metrics-port=%d", free.next()),
 			// In dir: short enough for a socket's name wherever dir is, and nobody else's.
-			"--legacy-unix-domain-socket=fulcio.sock",
+			"--legacy-unix-domain-socket=" + fulcioSocket,
 			"--ct-log-url=" + ctLog, "--config-path=" + fulcioConfigFile,
 			"--ca=fileca", "--fileca-cert=" + fulcioChainFile, "--fileca-key=" + fulcioKeyFile,
 			// The key is not encrypted, but the option must be there.
