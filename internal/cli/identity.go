@@ -2,6 +2,7 @@ package cli
 
 import (
 	"net/url"
+	"path"
 	"strings"
 
 	"github.com/mcp-integrity/seal-action/seal"
@@ -86,42 +87,60 @@ func issuerOf(uri string) string {
 	return ""
 }
 
-// pinOf are the options by which a consumer expects whoever signed under c. Tags
-// move with every release, so the ref is left to the reader.
+// pinOf are the options by which a consumer expects whoever signed under c. A
+// release's tag moves with every release: any tag beside it is expected. Other
+// refs are left to the reader.
 func pinOf(namespace string, c seal.Certificate) []string {
 	words := []string{"--namespace", namespace}
-	if c.SourceRepositoryURI == "" {
-		return append(words, "--issuer", c.Issuer, "--identity", c.SAN)
+	switch repo := c.SourceRepositoryURI; {
+	case repo == "":
+		words = append(words, "--issuer", c.Issuer, "--identity", c.SAN)
+	case issuerOf(repo) == c.Issuer:
+		words = append(words, "--repo", strings.TrimPrefix(repo, "https://github.com/"))
+	default:
+		words = append(words, "--issuer", c.Issuer, "--repo", repo)
 	}
-	repo := c.SourceRepositoryURI
-	if issuerOf(repo) == c.Issuer {
-		if rest, ok := strings.CutPrefix(repo, "https://github.com/"); ok {
-			repo = rest
-		}
-	} else {
-		words = append(words, "--issuer", c.Issuer)
-	}
-	words = append(words, "--repo", repo)
 	if w := workflowOf(c); w != "" {
 		words = append(words, "--workflow", w)
+	}
+	if c.SourceRepositoryURI != "" && strings.HasPrefix(c.SourceRef, "refs/tags/") {
+		words = append(words, "--ref", path.Dir(c.SourceRef)+"/*")
+	}
+	if !platformHosts(c) {
+		words = append(words, "--allow-self-hosted")
 	}
 	return words
 }
 
-// workflowOf is the workflow whose job signed, as --workflow takes it: its path,
-// behind OWNER/NAME/ where it lies in another repository.
-func workflowOf(c seal.Certificate) string {
-	path, _, ok := strings.Cut(c.BuildSignerURI, "@refs/")
-	if !ok {
-		if n := strings.LastIndex(path, "@"); n >= 0 {
-			path = path[:n]
-		}
+// platformHosts says that a consumer who allows no self-hosted runner accepts c.
+func platformHosts(c seal.Certificate) bool {
+	switch c.RunnerEnvironment {
+	case "github-hosted", "gitlab-hosted":
+		return true
+	case "":
+		return c.SourceRepositoryURI == "" // a person, who needs no runner
 	}
-	if own, ok := strings.CutPrefix(path, c.SourceRepositoryURI+"/"); ok {
+	return false
+}
+
+// workflowOf is the workflow whose job signed, as --workflow takes it: its path,
+// or OWNER/NAME/PATH@REF where it lies in another repository on the same host,
+// whose other refs may be anybody's. It is "" where no --workflow expresses it.
+func workflowOf(c seal.Certificate) string {
+	at := strings.LastIndex(c.BuildSignerURI, "@refs/")
+	if at < 0 {
+		at = strings.LastIndex(c.BuildSignerURI, "@")
+	}
+	source, err := url.Parse(c.SourceRepositoryURI)
+	if at < 0 || err != nil || source.Host == "" {
+		return ""
+	}
+	signer := c.BuildSignerURI[:at]
+	if own, ok := strings.CutPrefix(signer, c.SourceRepositoryURI+"/"); ok {
 		return strings.TrimPrefix(own, "/")
 	}
-	if u, err := url.Parse(path); err == nil {
-		return strings.TrimPrefix(u.Path, "/")
+	if other, ok := strings.CutPrefix(signer, source.Scheme+"://"+source.Host+"/"); ok {
+		return other + c.BuildSignerURI[at:]
 	}
 	return ""
 }

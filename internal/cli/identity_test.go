@@ -110,8 +110,20 @@ func TestPin(t *testing.T) {
 		SourceRepositoryURI: "https://github.com/acme/tools", SourceOwnerURI: "https://github.com/acme",
 		RunnerEnvironment: "github-hosted",
 	}
+	tagged := github
+	tagged.SourceRef = "refs/tags/v1"
+	monorepo := github
+	monorepo.SourceRef = "refs/tags/tools/v1"
+	branch := github
+	branch.SourceRef = "refs/heads/main"
 	reusable := github
-	reusable.BuildSignerURI = "https://github.com/mcp/actions/.github/workflows/seal.yml@v1"
+	reusable.BuildSignerURI = "https://github.com/mcp/actions/.github/workflows/seal.yml@refs/tags/v1"
+	commit := github
+	commit.BuildSignerURI = "https://github.com/mcp/actions/.github/workflows/seal.yml@" + strings.Repeat("ab", 20)
+	elsewhere := github
+	elsewhere.BuildSignerURI = "https://git.example/mcp/actions/ci.yml@refs/tags/v1"
+	selfHosted := github
+	selfHosted.RunnerEnvironment = "self-hosted"
 	gitlab := seal.Certificate{
 		Issuer: seal.GitLabIssuer, SAN: "https://gitlab.com/acme/team/tools//.gitlab-ci.yml@refs/heads/main",
 		BuildSignerURI:      "https://gitlab.com/acme/team/tools//.gitlab-ci.yml@refs/heads/main",
@@ -126,9 +138,15 @@ func TestPin(t *testing.T) {
 		want      string
 	}{
 		{"io.github.acme", github, "--namespace io.github.acme --repo acme/tools --workflow .github/workflows/release.yml"},
-		{"io.github.acme", reusable, "--namespace io.github.acme --repo acme/tools --workflow mcp/actions/.github/workflows/seal.yml"},
+		{"io.github.acme", tagged, "--namespace io.github.acme --repo acme/tools --workflow .github/workflows/release.yml --ref refs/tags/*"},
+		{"io.github.acme", monorepo, "--namespace io.github.acme --repo acme/tools --workflow .github/workflows/release.yml --ref refs/tags/tools/*"},
+		{"io.github.acme", branch, "--namespace io.github.acme --repo acme/tools --workflow .github/workflows/release.yml"},
+		{"io.github.acme", selfHosted, "--namespace io.github.acme --repo acme/tools --workflow .github/workflows/release.yml --allow-self-hosted"},
+		{"io.github.acme", reusable, "--namespace io.github.acme --repo acme/tools --workflow mcp/actions/.github/workflows/seal.yml@refs/tags/v1"},
+		{"io.github.acme", commit, "--namespace io.github.acme --repo acme/tools --workflow mcp/actions/.github/workflows/seal.yml@" + strings.Repeat("ab", 20)},
+		{"io.github.acme", elsewhere, "--namespace io.github.acme --repo acme/tools"},
 		{"io.gitlab.acme", gitlab, "--namespace io.gitlab.acme --repo https://gitlab.com/acme/team/tools --workflow .gitlab-ci.yml"},
-		{"com.example", own, "--namespace com.example --issuer https://git.example --repo https://git.example/acme/tools --workflow ci.yml"},
+		{"com.example", own, "--namespace com.example --issuer https://git.example --repo https://git.example/acme/tools --workflow ci.yml --allow-self-hosted"},
 		{"com.example", person, "--namespace com.example --issuer https://accounts.example --identity me@acme.example"},
 	} {
 		got := pinOf(tt.namespace, tt.c)
