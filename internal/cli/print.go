@@ -77,7 +77,11 @@ func renderText(r *verify.Result) []byte {
 		p.line("publisher  %s (%s), %s, %s", who.Namespace, who.ID, signerWords(who.KeyID, who.Certificate), expectation(who.Expected))
 	}
 	p.line("observed   %s", observedWords(r))
-	p.line("level      %d verified; %d sealed, if all that the manifest names were checked", r.TrustLevel, r.SealedLevel)
+	if r.Publisher != nil {
+		p.line("level      %d verified; %d sealed, if all that the manifest names were checked", r.TrustLevel, r.SealedLevel)
+	} else { // no manifest was opened that could seal a level
+		p.line("level      %d verified", r.TrustLevel)
+	}
 	if c := r.ClaimedLevel; c != nil {
 		p.line("           %d claimed by the server", *c)
 	}
@@ -100,7 +104,9 @@ func renderText(r *verify.Result) []byte {
 		p.line("  %s: %s", s.Check, s.Reason)
 	}
 	p.missing(r)
-	if who := r.Publisher; who != nil && r.Outcome != seal.Fail {
+	// Who was told to expect nobody needs this line most, and may have failed for
+	// want of it.
+	if who := r.Publisher; who != nil && len(r.Errors) == 0 {
 		p.line("to pin     %s", pinWords(who.Namespace, who.Thumbprint, who.Certificate))
 	}
 	return p.Bytes()
@@ -117,9 +123,21 @@ func signerWords(keyID string, c *seal.Certificate) string {
 // pinWords are the options by which a consumer expects this publisher.
 func pinWords(namespace, thumbprint string, c *seal.Certificate) string {
 	if c != nil {
-		return shellquote.Join(pinOf(namespace, *c)...)
+		return shellWords(pinOf(namespace, *c)...)
 	}
 	return fmt.Sprintf("--namespace %s, and the key with thumbprint %s", namespace, thumbprint)
+}
+
+// shellWords is a command line to be pasted. Quotes, unlike backslashes, are
+// what PowerShell and YAML read, too.
+func shellWords(words ...string) string {
+	out := make([]string, len(words))
+	for i, w := range words {
+		if out[i] = shellquote.Join(w); out[i] != w && !strings.Contains(w, "'") {
+			out[i] = "'" + w + "'"
+		}
+	}
+	return strings.Join(out, " ")
 }
 
 func expectation(expected bool) string {
@@ -210,20 +228,22 @@ type sealReport struct {
 	// Provenance is the bundle of the build provenance, "" where there is none.
 	Provenance string `json:"provenance"`
 	// SLSALevel is what the manifest says; nil where it says nothing.
-	SLSALevel     *int              `json:"slsa_level"`
-	SLSAReason    string            `json:"slsa_reason"`
-	Certificate   *seal.Certificate `json:"certificate,omitempty"`
-	Pin           string            `json:"pin"`
-	PayloadDigest string            `json:"payload_digest"`
-	ServerName    string            `json:"server_name"`
-	ServerVersion string            `json:"server_version"`
-	Namespace     string            `json:"namespace"`
-	KeyID         string            `json:"keyid"`
-	SealedLevel   int               `json:"sealed_level"`
-	Tools         []string          `json:"tools"`
-	Artifacts     []reportFile      `json:"artifacts"`
-	Warnings      []string          `json:"warnings"`
-	Written       bool              `json:"written"`
+	SLSALevel   *int              `json:"slsa_level"`
+	SLSAReason  string            `json:"slsa_reason"`
+	Certificate *seal.Certificate `json:"certificate,omitempty"`
+	// Pin is how a consumer expects this publisher; "" after a dry run that
+	// signed nothing.
+	Pin           string       `json:"pin,omitzero"`
+	PayloadDigest string       `json:"payload_digest"`
+	ServerName    string       `json:"server_name"`
+	ServerVersion string       `json:"server_version"`
+	Namespace     string       `json:"namespace"`
+	KeyID         string       `json:"keyid,omitzero"` // as Pin
+	SealedLevel   int          `json:"sealed_level"`
+	Tools         []string     `json:"tools"`
+	Artifacts     []reportFile `json:"artifacts"`
+	Warnings      []string     `json:"warnings"`
+	Written       bool         `json:"written"`
 }
 
 type reportFile struct {
@@ -242,8 +262,10 @@ func (r *sealRun) report() error {
 		ServerName:    m.Server.Name, ServerVersion: m.Server.Version,
 		Namespace: m.Server.Publisher.Namespace, KeyID: r.checked.Publisher.KeyID, SealedLevel: r.checked.SealedLevel,
 		Certificate: r.certificate, SLSAReason: r.slsaReason,
-		Pin:   pinWords(m.Server.Publisher.Namespace, r.checked.Publisher.Thumbprint, r.certificate),
 		Tools: []string{}, Artifacts: []reportFile{}, Warnings: append([]string{}, r.warnings...), Written: !r.is("dry-run"),
+	}
+	if r.signed() {
+		rep.Pin = pinWords(m.Server.Publisher.Namespace, r.checked.Publisher.Thumbprint, r.certificate)
 	}
 	if r.provenanceBundle != nil {
 		rep.Provenance = sibling(r.str("output"), provenanceSuffix)
@@ -269,6 +291,9 @@ func (r *sealRun) report() error {
 	return r.print(r.str("output-file"), data)
 }
 
+// signed says that there is a signature: a keyless dry run makes none.
+func (r *sealRun) signed() bool { return r.envelope != nil }
+
 func (r *sealRun) renderReport(rep sealReport) ([]byte, error) {
 	if r.str("format") == "json" {
 		return renderJSON(rep)
@@ -276,7 +301,11 @@ func (r *sealRun) renderReport(rep sealReport) ([]byte, error) {
 	p := &page{}
 	p.line("sealed     %s", r.place())
 	p.line("server     %s %s, %d tools", rep.ServerName, orDash(rep.ServerVersion), len(rep.Tools))
-	p.line("publisher  %s (%s), %s", rep.Namespace, r.manifest.Server.Publisher.ID, signerWords(rep.KeyID, rep.Certificate))
+	signer := "to be signed by this job's identity"
+	if r.signed() {
+		signer = signerWords(rep.KeyID, rep.Certificate)
+	}
+	p.line("publisher  %s (%s), %s", rep.Namespace, r.manifest.Server.Publisher.ID, signer)
 	if rep.SLSALevel != nil {
 		p.line("build      SLSA Build level %d: %s", *rep.SLSALevel, rep.SLSAReason)
 	}
@@ -298,8 +327,10 @@ func (r *sealRun) renderReport(rep sealReport) ([]byte, error) {
 	if rep.Provenance != "" {
 		p.line("provenance %s", rep.Provenance)
 	}
-	p.line("to pin     %s", rep.Pin)
-	p.line("to verify  %s", r.verifyCommand())
+	if r.signed() {
+		p.line("to pin     %s", rep.Pin)
+		p.line("to verify  %s", r.verifyCommand())
+	}
 	return p.Bytes(), nil
 }
 
@@ -341,5 +372,5 @@ func (r *sealRun) verifyCommand() string {
 	default:
 		words = append(append(words, "--"), r.surface.target.Command...)
 	}
-	return shellquote.Join(words...)
+	return shellWords(words...)
 }
