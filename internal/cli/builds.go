@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
+	"time"
 
 	"github.com/mcp-integrity/seal-action/internal/keyless"
 	"github.com/mcp-integrity/seal-action/internal/slsa"
@@ -28,22 +30,32 @@ type builds struct {
 	// offline says that nothing may be fetched.
 	offline bool
 
-	once sync.Once
-	err  error
+	once  sync.Once
+	err   error
+	until time.Time
 }
 
-// maxProvenanceFile bounds a file of provenance, in bytes: GitHub takes
-// attestations of 16 MiB, and there may be some of them.
-const maxProvenanceFile = 64 << 20
+// Bounds on provenance.
+const (
+	// maxProvenanceFile bounds a file, in bytes: GitHub takes attestations of
+	// 16 MiB.
+	maxProvenanceFile = 16 << 20
+	// maxLooking bounds all looking for provenance of one run: a manifest may
+	// name many places, each of them slow.
+	maxLooking = 2 * time.Minute
+)
 
 // Find implements [verify.ProvenanceSource].
 func (b *builds) Find(ctx context.Context, q verify.ProvenanceQuery) ([]verify.FoundProvenance, error) {
-	b.once.Do(func() { b.err = b.local() })
+	b.once.Do(func() { b.err, b.until = b.local(), time.Now().Add(maxLooking) })
+	ctx, cancel := context.WithDeadline(ctx, b.until)
+	defer cancel()
 	switch {
 	case b.err != nil:
 		return nil, b.err
 	case b.data != nil:
-		return b.within(ctx, b.data, b.ref, q)
+		found, err := b.within(ctx, b.data, b.ref, q)
+		return found, b.asked(found, err)
 	case q.URI == "":
 		return nil, nil
 	case b.offline:
@@ -54,6 +66,25 @@ func (b *builds) Find(ctx context.Context, q verify.ProvenanceQuery) ([]verify.F
 		return nil, err
 	}
 	return b.within(ctx, data, publicURL(q.URI), q)
+}
+
+// asked makes a file that the caller named count: one that holds nothing, or
+// that nobody could check, leaves the run undecided.
+func (b *builds) asked(found []verify.FoundProvenance, err error) error {
+	switch {
+	case b.file == "" || err != nil && !errors.Is(err, verify.ErrUnavailable):
+		return err
+	case err != nil:
+		return &verify.AskedError{Err: err}
+	case len(found) == 0:
+		return &verify.AskedError{Err: fmt.Errorf("%w: %s holds no provenance", verify.ErrUnavailable, b.ref)}
+	}
+	for i := range found {
+		if errors.Is(found[i].Err, verify.ErrUnavailable) {
+			found[i].Err = &verify.AskedError{Err: found[i].Err}
+		}
+	}
+	return nil
 }
 
 // local reads what lies here.
@@ -82,6 +113,9 @@ func (b *builds) local() error {
 // within verifies every provenance in a document. One that slsa-verifier knows
 // the builder of is its business; any other is a Sigstore bundle, or several.
 func (b *builds) within(ctx context.Context, data []byte, ref string, q verify.ProvenanceQuery) ([]verify.FoundProvenance, error) {
+	if err := countBundles(data); err != nil {
+		return []verify.FoundProvenance{{Ref: ref, Err: err}}, nil
+	}
 	claim, err := slsa.Recognise(data)
 	var refused *slsa.Refusal
 	switch {
@@ -100,6 +134,9 @@ func (b *builds) within(ctx context.Context, data []byte, ref string, q verify.P
 	}
 	var found []verify.FoundProvenance
 	for n, bundle := range bundles {
+		if err := ctx.Err(); err != nil {
+			return nil, fmt.Errorf("%w: after %d of %d bundles: %w", verify.ErrUnavailable, n, len(bundles), err)
+		}
 		f := verify.FoundProvenance{Ref: ref}
 		if len(bundles) > 1 {
 			f.Ref = fmt.Sprintf("%s#%d", ref, n+1)
@@ -133,10 +170,16 @@ func notProvenance(statement []byte) bool {
 	return errors.Is(err, provenance.ErrPredicateType)
 }
 
-// builderLevels are the SLSA Build levels that are known of the builders that
-// slsa-verifier vouches for: slsa-github-generator's isolate the build from
-// whoever asks for it; npm's command line runs in the publisher's own job.
-var builderLevels = map[slsa.Kind]int{slsa.KindArtifact: 3, slsa.KindNpm: 2, slsa.KindGitHub: 2}
+// builderLevel is the SLSA Build level that is known of a builder that
+// slsa-verifier vouches for. slsa-github-generator's builders isolate the build
+// from whoever asks for it, but for its generators, which only sign what a job of
+// the user's has hashed; npm's command line runs in the publisher's own job.
+func builderLevel(kind slsa.Kind, builder string) int {
+	if kind == slsa.KindArtifact && !strings.Contains(builder, "/.github/workflows/generator_") {
+		return 3
+	}
+	return 2
+}
 
 // byHelper has slsa-verifier look at what one of its builders made.
 func (b *builds) byHelper(ctx context.Context, data []byte, claim slsa.Claim, ref string, q verify.ProvenanceQuery) verify.FoundProvenance {
@@ -151,7 +194,7 @@ func (b *builds) byHelper(ctx context.Context, data []byte, claim slsa.Claim, re
 		helper.Offline = b.offline
 		var v slsa.Verified
 		if v, err = helper.Check(ctx, request); err == nil {
-			f.Statement, f.Builder, f.BuilderLevel = v.Statement, v.BuilderID, builderLevels[claim.Kind]
+			f.Statement, f.Builder, f.BuilderLevel = v.Statement, v.BuilderID, builderLevel(claim.Kind, v.BuilderID)
 			return f
 		}
 	}

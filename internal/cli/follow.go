@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -11,6 +12,8 @@ import (
 	"net/url"
 	"strings"
 	"syscall"
+
+	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/mcp-integrity/seal-action/seal/strictjson"
 	"github.com/mcp-integrity/seal-action/verify"
@@ -33,6 +36,9 @@ func (i *invocation) follow(ctx context.Context, raw string) ([]byte, error) {
 // bundlesIn takes one bundle, JSON lines of them, or the attestation store's
 // {"attestations":[{"bundle":…}]} apart.
 func bundlesIn(data []byte) ([][]byte, error) {
+	if err := countBundles(data); err != nil {
+		return nil, err
+	}
 	var store struct {
 		Attestations []struct {
 			Bundle json.RawMessage `json:"bundle"`
@@ -46,25 +52,50 @@ func bundlesIn(data []byte) ([][]byte, error) {
 			}
 			bundles = append(bundles, a.Bundle)
 		}
-		return bounded(bundles)
+		return bundles, nil
 	}
-	var lines [][]byte
 	if strictjson.Check(data) == nil {
 		return [][]byte{data}, nil
 	}
+	var lines [][]byte
 	for line := range strings.Lines(string(data)) {
-		if strings.TrimSpace(line) != "" {
-			lines = append(lines, []byte(line))
+		if strings.TrimSpace(line) == "" {
+			continue
 		}
+		if len(lines) == maxAttestations {
+			return nil, errTooMany
+		}
+		lines = append(lines, []byte(line))
 	}
-	return bounded(lines)
+	return lines, nil
 }
 
-func bounded(bundles [][]byte) ([][]byte, error) {
-	if len(bundles) > maxAttestations {
-		return nil, fmt.Errorf("%d attestations, want at most %d", len(bundles), maxAttestations)
+var errTooMany = fmt.Errorf("more than %d attestations", maxAttestations)
+
+// countBundles refuses a list of more attestations than are looked at, before
+// anything is made of its entries.
+func countBundles(data []byte) error {
+	d := jsontext.NewDecoder(bytes.NewReader(data))
+	for {
+		token, err := d.ReadToken()
+		if err != nil {
+			return nil // whoever reads it in earnest says what is wrong with it
+		}
+		if name := token.Kind(); name != '"' || token.String() != "attestations" || d.StackDepth() != 1 || d.PeekKind() != '[' {
+			continue
+		}
+		if _, err := d.ReadToken(); err != nil {
+			return nil
+		}
+		for n := 0; d.PeekKind() != ']'; n++ {
+			if n == maxAttestations {
+				return errTooMany
+			}
+			if err := d.SkipValue(); err != nil {
+				return nil
+			}
+		}
 	}
-	return bundles, nil
 }
 
 // errPrivate says that a stranger's URL leads where only we can reach.

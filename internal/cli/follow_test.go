@@ -73,6 +73,23 @@ func TestBundlesIn(t *testing.T) {
 	}
 }
 
+// TestBundlesInIsBounded: a list is counted before anything is made of it.
+func TestBundlesInIsBounded(t *testing.T) {
+	for name, data := range map[string]string{
+		"a store": `{"x":[1],"attestations":[` + strings.Repeat("{},", 1<<20) + `{}]}`,
+		"lines":   strings.Repeat("1\n", 1<<20),
+	} {
+		least := testing.AllocsPerRun(1, func() {
+			if _, err := bundlesIn([]byte(data)); !errors.Is(err, errTooMany) {
+				t.Errorf("%s: got %v, want errTooMany", name, err)
+			}
+		})
+		if least > 1000 {
+			t.Errorf("%s: %.0f allocations for what is refused", name, least)
+		}
+	}
+}
+
 func FuzzBundlesIn(f *testing.F) {
 	f.Add([]byte(`{"attestations":[{"bundle":{}}]}`))
 	f.Add([]byte("{}\n{}\n"))

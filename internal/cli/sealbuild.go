@@ -165,6 +165,9 @@ func (r *sealRun) handedOver(ctx context.Context, p *seal.Provenance) error {
 	}
 	source := &builds{inv: r.invocation, sigstore: r.sigstore, file: r.str("provenance")}
 	found, err := source.Find(ctx, sealedAs(f.Artifact, p.SourceRepo))
+	if errors.Is(err, verify.ErrUnavailable) {
+		return undecidedf("%w", err)
+	}
 	if err != nil {
 		return failsf("--provenance: %w", err)
 	}
@@ -194,7 +197,9 @@ func (r *sealRun) adopt(p *seal.Provenance, f verify.FoundProvenance, artifact d
 	if f.Certificate != nil {
 		mismatches = provenance.Check(s, provenance.Expected{Certificate: *f.Certificate, Artifacts: []digest.Digest{artifact}})
 		level, r.slsaReason = provenance.WarrantedBy(*f.Certificate)
-		r.adoptSource(p, f.Certificate.SourceRepositoryURI, f.Certificate.SourceCommit)
+		if err := r.adoptSource(p, f); err != nil {
+			return err
+		}
 	} else {
 		mismatches = provenance.CheckForeign(s, f.Builder, nil, []digest.Digest{artifact})
 		r.slsaReason = "slsa-verifier vouches for its builder"
@@ -207,13 +212,17 @@ func (r *sealRun) adopt(p *seal.Provenance, f verify.FoundProvenance, artifact d
 	return nil
 }
 
-// adoptSource takes the source that the builder's certificate proves, where
-// nobody said otherwise.
-func (r *sealRun) adoptSource(p *seal.Provenance, repo, commit string) {
-	if r.sourceRepo == "" && repo != "" {
-		p.SourceRepo = repo
+// adoptSource takes the commit that the builder's certificate proves. Its
+// repository must be the one that is sealed: anybody can have a build of the same
+// bytes signed, and a file is not to say whose source this is.
+func (r *sealRun) adoptSource(p *seal.Provenance, f verify.FoundProvenance) error {
+	repo := f.Certificate.SourceRepositoryURI
+	if !strings.EqualFold(p.SourceRepo, repo) {
+		return failsf("--provenance %s: it is of a build of %s, and what is sealed is of %s", f.Ref, repo, orNone(p.SourceRepo)).
+			withHint("--source-repo %s, if that is where the artifact was built", repo)
 	}
-	if r.str("commit") == "" && strings.EqualFold(p.SourceRepo, repo) && commit != "" {
-		p.Commit = commit
+	if r.str("commit") == "" {
+		p.Commit = f.Certificate.SourceCommit
 	}
+	return nil
 }

@@ -145,12 +145,24 @@ func signingError(err error) error {
 	return undecidedf("%w; nothing was written, and it is safe to run this again", err)
 }
 
-// publicLog keeps the name of a private repository out of public logs, unless
-// that is allowed.
+// publicLog keeps the name of a repository that is not known to be public out of
+// public logs, unless that is allowed.
 func (r *sealRun) publicLog(s *keyless.Services) error {
-	if !s.Public() || !private(r.build) || r.is("allow-public-log") {
+	if !s.Public() || r.is("allow-public-log") {
 		return nil
 	}
-	return failsf("the repository %s is %s, and %s would make its name public for ever", r.build.SourceRepo(), r.build.Visibility, s.CA.Host()).
+	visibility, repo := r.tokens.ClaimedVisibility(), r.facts.SourceRepo
+	switch {
+	case r.build != nil:
+		visibility, repo = r.build.Visibility, r.build.SourceRepo()
+	case visibility == "" && r.facts.Kind == platform.Desk:
+		return nil // a person's own token names a person
+	case visibility == "":
+		visibility = "not known to be public"
+	}
+	if visibility == "public" {
+		return nil
+	}
+	return failsf("the repository %s is %s, and %s would make its name public for ever", orNone(repo), visibility, s.CA.Host()).
 		withHint("--allow-public-log allows that; --signing-config with --trusted-root names a Sigstore of your own; --key signs without one")
 }

@@ -134,7 +134,7 @@ func (s *sigstore) services(ctx context.Context, build *provenance.Build) (*keyl
 	if s.signing != nil {
 		return s.signing, nil
 	}
-	if i.str("tuf-mirror") == "" && private(build) && build.Platform == provenance.GitHub && !i.is("allow-public-log") {
+	if i.str("tuf-mirror") == "" && build != nil && build.Visibility != "public" && build.Platform == provenance.GitHub && !i.is("allow-public-log") {
 		i.noteOnce(fmt.Sprintf("the repository is %s: it signs at GitHub's own Sigstore, and stands in no public log", build.Visibility))
 		return keyless.GitHubServices(), nil
 	}
@@ -153,10 +153,6 @@ func (s *sigstore) services(ctx context.Context, build *provenance.Build) (*keyl
 	}
 	return keyless.PublicGoodServices(), nil
 }
-
-// private says that a repository is not known to be public. At a desk the token
-// is the person's own affair.
-func private(build *provenance.Build) bool { return build != nil && build.Visibility != "public" }
 
 // cacheDir is where TUF metadata is kept between runs; "" where nothing can be.
 func (s *sigstore) cacheDir() string {

@@ -17,6 +17,7 @@ import (
 	"github.com/mcp-integrity/seal-action/internal/artifact"
 	"github.com/mcp-integrity/seal-action/internal/declare"
 	"github.com/mcp-integrity/seal-action/internal/escape"
+	"github.com/mcp-integrity/seal-action/internal/platform"
 	"github.com/mcp-integrity/seal-action/internal/server"
 	"github.com/mcp-integrity/seal-action/seal/fingerprint"
 	"github.com/mcp-integrity/seal-action/verify"
@@ -109,10 +110,26 @@ func (s *surface) settings(declared *declare.File) error {
 	if s.snapshot != "" {
 		return nil
 	}
+	if err := s.alone(); err != nil {
+		return err
+	}
 	if err := s.target.Check(); err != nil {
 		return usagef("%w", err)
 	}
 	return nil
+}
+
+// alone refuses to start a stranger's server beside an identity token (rule 1 of
+// the house): the processes around us have it in their environment, where a
+// program of the same user reads it. GitHub's jobs hold the right to ask for one
+// instead, which seal warns of.
+func (s *surface) alone() error {
+	tokens, err := platform.Tokens(s.inv.Getenv, platform.TokenOptions{})
+	if err != nil || !s.starts() || tokens.Platform() == platform.GitHub {
+		return nil
+	}
+	return usagef("the server would run in a job whose environment holds an identity token, and could sign as you").
+		withHint("a job without id_tokens starts the server (mcp-integrity extract --output mcp-tools.interface.json -- SERVER); this one seals --interface mcp-tools.interface.json")
 }
 
 // live says that something runs, or is reached.

@@ -40,8 +40,12 @@ func (i *invocation) summarise(r *verify.Result, envelope []byte, key *keys.Priv
 	if key == nil {
 		return nil
 	}
-	if r.Outcome == seal.Undecided || r.Publisher == nil {
+	switch {
+	case r.Outcome == seal.Undecided || r.Publisher == nil:
 		i.note("no summary is written: nothing was decided about an artifact")
+		return nil
+	case !r.Publisher.Expected:
+		i.note("no summary is written: nobody said whose the artifact should be")
 		return nil
 	}
 	e, err := seal.ParseEnvelope(envelope)
@@ -58,20 +62,16 @@ func (i *invocation) summarise(r *verify.Result, envelope []byte, key *keys.Priv
 		InputAttestations: []provenance.Descriptor{{
 			URI: seal.StatementSubject, Digest: map[string]string{"sha256": e.PayloadDigest(digest.SHA256).Encoded()},
 		}},
-		Passed: r.Outcome == seal.Pass, TrustLevel: r.TrustLevel,
+		// report_only passes whatever it sees.
+		Passed: r.Outcome == seal.Pass && len(r.Errors) == 0 && r.Policy != string(seal.ReportOnly), TrustLevel: r.TrustLevel,
 	}
-	for _, t := range m.Tools {
-		if a := t.Artifact; a != nil && v.ResourceURI == "" {
-			v.ResourceURI = provenance.ResourceURI(*a)
-			v.Subjects = []provenance.Subject{{Name: a.Identifier, Digest: map[string]string{string(a.Digest.Algorithm()): a.Digest.Encoded()}}}
-		}
+	a, sealed, err := oneArtifact(m)
+	if err != nil {
+		return err
 	}
-	if v.ResourceURI == "" {
-		return failsf("--vsa: a summary is about an artifact, and the manifest names none")
-	}
-	for _, p := range r.Provenance {
-		v.BuildLevel = &p.SLSALevel
-	}
+	v.ResourceURI = provenance.ResourceURI(a)
+	v.Subjects = []provenance.Subject{{Name: a.Identifier, Digest: map[string]string{string(a.Digest.Algorithm()): a.Digest.Encoded()}}}
+	v.BuildLevel = buildLevel(r.Provenance, a.Digest, sealed)
 	statement, err := provenance.NewVSA(v)
 	if err != nil {
 		return failsf("--vsa: %w", err)
@@ -81,4 +81,46 @@ func (i *invocation) summarise(r *verify.Result, envelope []byte, key *keys.Priv
 		return undecidedf("--vsa: %w", err)
 	}
 	return writeFiles(file{i.str("vsa"), signed})
+}
+
+// oneArtifact is the artifact that a manifest is about, and the least SLSA level
+// that it states for it. A summary has one subject.
+func oneArtifact(m *seal.Manifest) (seal.Artifact, int, error) {
+	var a *seal.Artifact
+	least := 3
+	for _, t := range m.Tools {
+		switch {
+		case t.Artifact == nil:
+			continue
+		case a != nil && *a != *t.Artifact:
+			return seal.Artifact{}, 0, failsf("--vsa: a summary is about one artifact, and the manifest names several")
+		}
+		a = t.Artifact
+		stated := 0
+		if p := t.Provenance; p != nil && p.SLSALevel != nil {
+			stated = *p.SLSALevel
+		}
+		least = min(least, stated)
+	}
+	if a == nil {
+		return seal.Artifact{}, 0, failsf("--vsa: a summary is about an artifact, and the manifest names none")
+	}
+	return *a, least, nil
+}
+
+// buildLevel is the least of what the manifest states and what the provenance of
+// the artifact warrants (decision 15); nil where the build was not looked at.
+func buildLevel(found []verify.Provenance, artifact digest.Digest, sealed int) *int {
+	var level *int
+	for _, p := range found {
+		if p.Subject != string(artifact) {
+			continue
+		}
+		least := min(sealed, p.SLSALevel)
+		if level != nil {
+			least = min(least, *level)
+		}
+		level = &least
+	}
+	return level
 }

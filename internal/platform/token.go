@@ -126,6 +126,23 @@ const (
 	hintIDTokens   = "id_tokens: {SIGSTORE_ID_TOKEN: {aud: sigstore}} on the job"
 )
 
+// ClaimedVisibility is what a token that is at hand says of its repository:
+// "public", "private" or "internal", "" where it says nothing or is still to be
+// asked for. It is not verified, which is enough to keep a name out of a public
+// log when the variables that would say so are not to be believed.
+func (s *TokenSource) ClaimedVisibility() string {
+	c, err := look(s.idToken)
+	if err != nil {
+		return ""
+	}
+	for _, name := range []string{"repository_visibility", "project_visibility"} {
+		if v, err := c.scalar(name); err == nil {
+			return v
+		}
+	}
+	return ""
+}
+
 // Platform is the kind of place that the tokens come from.
 func (s *TokenSource) Platform() Kind { return s.kind }
 

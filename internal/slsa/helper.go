@@ -43,40 +43,30 @@ type Helper struct {
 	path string
 }
 
-// Find finds the program: beside the executable of this process, else in PATH,
-// where only absolute directories count. It fails with a [*NotMadeError].
+// Find finds the program beside the executable of this process, and nowhere
+// else: what a package's scripts put into PATH could bring a verifier of its
+// own. It fails with a [*NotMadeError].
 func Find() (Helper, error) {
 	own, err := os.Executable()
 	if err != nil {
-		own = ""
+		return Helper{}, notMade(ReasonMissing, "where %s stands is not known, and %s stands beside it: %w", "mcp-integrity", program, err)
 	}
-	return find(own, filepath.SplitList(os.Getenv("PATH")))
+	return find(own)
 }
 
-func find(own string, path []string) (Helper, error) {
-	var dirs []string
-	if own != "" {
-		if real, err := filepath.EvalSymlinks(own); err == nil {
-			own = real
-		}
-		dirs = append(dirs, filepath.Dir(own))
+func find(own string) (Helper, error) {
+	if real, err := filepath.EvalSymlinks(own); err == nil {
+		own = real
 	}
 	name := program
 	if runtime.GOOS == "windows" {
 		name += ".exe"
 	}
-	for _, dir := range append(dirs, path...) {
-		// A relative directory, "" and "." among them, is whatever the working
-		// directory makes of it: a checked-out repository would bring its own verifier.
-		if !filepath.IsAbs(dir) {
-			continue
-		}
-		file := filepath.Join(dir, name)
-		if info, err := os.Stat(file); err == nil && executable(info) {
-			return Helper{path: file}, nil
-		}
+	file := filepath.Join(filepath.Dir(own), name)
+	if info, err := os.Stat(file); err == nil && filepath.IsAbs(file) && executable(info) {
+		return Helper{path: file}, nil
 	}
-	return Helper{}, notMade(ReasonMissing, "%s is neither beside mcp-integrity nor in PATH", program)
+	return Helper{}, notMade(ReasonMissing, "%s is not beside mcp-integrity", program)
 }
 
 // executable leaves the last word to the system; Windows has no such bits.
