@@ -30,7 +30,18 @@
 // a DSSE signature; and one of two vouchers for the time. So a bundle's own
 // digest names nothing.
 //
+// The chain that bundles of v0.1 and v0.2 carry beside their certificate is
+// hearsay, and not read: a root in it is neither trusted nor refused.
+//
 // Bundles of media types v0.1 to v0.3 are read, with a certificate on P-256
 // (MIS §7.1 allows ES256 and no other ECDSA). A bundle that is signed by a bare
 // key is refused: no root of ours names it.
+//
+// # Signing
+//
+// [Begin] makes one ephemeral P-256 key and has it certified once;
+// [Session.Sign] and [Session.SignStatements] use that key (decision 11). Each
+// bundle has passed the caller's [Trust] before it is handed out. A service that
+// does not answer is an [*Outage], one that says no is a [*Refused]; neither,
+// nor any notice, holds a part of the identity token.
 package keyless

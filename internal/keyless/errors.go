@@ -53,6 +53,9 @@ const maxReason = 400
 func (e *Error) Error() string {
 	// sigstore-go prints a nil cause so where no timestamp failed: there was none.
 	text := strings.ReplaceAll(e.Err.Error(), "; error: %!w(<nil>)", "")
+	// One error is one line: a line feed in what a library quotes would begin a
+	// line of ours.
+	text = strings.Join(strings.Fields(text), " ")
 	if len(text) > maxReason {
 		text = strings.ToValidUTF8(text[:maxReason/2], "") + " … " + strings.ToValidUTF8(text[len(text)-maxReason/2:], "")
 	}
