@@ -103,7 +103,7 @@ func (r *run) buildOf(ctx context.Context, q ProvenanceQuery, tools []*toolCheck
 	if len(found) == 0 {
 		// A manifest that speaks of none has nothing to check.
 		if p := tools[0].sealed.Provenance; p != nil && (p.BuildAttestationURI != "" || p.SLSALevel != nil) {
-			r.skip("provenance", "none was found for %s", artifact)
+			r.skip("provenance", "none was found for %s%s", artifact, stated(p.SLSALevel))
 		}
 		return
 	}
@@ -124,6 +124,14 @@ func (r *run) buildOf(ctx context.Context, q ProvenanceQuery, tools []*toolCheck
 		}
 	}
 	r.claimedSLSA(tools)
+}
+
+// stated says what the manifest claims and nobody has checked.
+func stated(level *int) string {
+	if level == nil {
+		return ""
+	}
+	return fmt.Sprintf("; that its SLSA Build level is %d is the manifest's word alone", *level)
 }
 
 // bySealed groups tools whose entries say the same of the build: one comparison
