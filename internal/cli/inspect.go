@@ -5,23 +5,32 @@ import (
 	"encoding/asn1"
 	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"math/big"
+	"reflect"
 
 	"github.com/opencontainers/go-digest"
 
+	"github.com/mcp-integrity/seal-action/internal/keyless"
 	"github.com/mcp-integrity/seal-action/internal/keys"
 	"github.com/mcp-integrity/seal-action/seal"
+	"github.com/mcp-integrity/seal-action/seal/fingerprint"
 	"github.com/mcp-integrity/seal-action/verify"
 )
 
 // runInspect prints what a manifest says, and that nobody checked it.
 func runInspect(_ context.Context, inv *invocation) error {
-	data, err := readFile(inv.args[0], seal.MaxEnvelopeSize)
+	data, err := readFile(inv.args[0], fingerprint.MaxSnapshotSize)
 	if err != nil {
 		return err
 	}
-	if seal.IsBundle(data) {
+	switch kindOf(data) {
+	case bundleFile:
 		return inv.inspectBundle(data)
+	case statementFile:
+		return inv.inspectStatement(data)
+	case snapshotFile:
+		return inv.inspectSnapshot(data)
 	}
 	e, err := seal.ParseEnvelope(data)
 	if err != nil {
@@ -63,13 +72,26 @@ type claimed struct {
 	Timestamp *seal.Timestamp `json:"timestamp,omitempty"`
 	ExpiresAt *seal.Timestamp `json:"expires_at,omitempty"`
 	Bound     bool            `json:"has_statement"`
+	// Certificate is what a keyless attestation's says.
+	Certificate *seal.Certificate `json:"certificate,omitempty"`
+}
+
+// claimedOf reads a signature's labels, and its certificate where it has one.
+func claimedOf(s seal.Signature) claimed {
+	st, _ := seal.StatementOf(s)
+	c := claimed{KeyID: s.KeyID, Role: s.Role, Type: s.Type, Timestamp: s.Timestamp, ExpiresAt: s.ExpiresAt, Bound: st != nil}
+	if seal.IsBundle(st) {
+		if claim, err := keyless.ClaimOf(st); err == nil {
+			c.Certificate = &claim.Certificate
+		}
+	}
+	return c
 }
 
 func renderInspection(format string, e *seal.Envelope, m *seal.Manifest) ([]byte, error) {
 	v := inspection{SchemaVersion: verify.SchemaVersion, PayloadDigest: string(e.PayloadDigest(digest.SHA256)), Manifest: e.Payload, Attestations: []claimed{}}
 	for _, s := range e.Signatures {
-		st, _ := seal.StatementOf(s)
-		v.Attestations = append(v.Attestations, claimed{s.KeyID, s.Role, s.Type, s.Timestamp, s.ExpiresAt, st != nil})
+		v.Attestations = append(v.Attestations, claimedOf(s))
 	}
 	if format == "json" {
 		return renderJSON(v)
@@ -82,6 +104,16 @@ func renderInspection(format string, e *seal.Envelope, m *seal.Manifest) ([]byte
 	p.line("payload    %s", v.PayloadDigest)
 	for _, a := range v.Attestations {
 		p.line("attested   as %s %s, keyid %s", orNone(string(a.Role)), orNone(a.Type), a.KeyID)
+		if a.Certificate != nil {
+			p.certificate(*a.Certificate)
+		}
+	}
+	artifact, source := oneForAll(m)
+	if artifact {
+		p.line("artifact   %s", artifactWords(m.Tools[0].Artifact))
+	}
+	if source {
+		p.source(m.Tools[0].Provenance)
 	}
 	for i, t := range m.Tools {
 		if i == maxFindings {
@@ -91,14 +123,46 @@ func renderInspection(format string, e *seal.Envelope, m *seal.Manifest) ([]byte
 		p.line("tool       %s %s", t.Name, orDash(t.Version))
 		p.line("             %s", string(t.Interface.Composite))
 		p.line("             %s", declares(t.SideEffects))
-		if a := t.Artifact; a != nil {
-			p.line("             %s %s %s, %s", string(a.Type), a.Identifier, orDash(a.Version), string(a.Digest))
+		if a := t.Artifact; a != nil && !artifact {
+			p.line("             %s", artifactWords(a))
 		}
-		if pr := t.Provenance; pr != nil {
+		if pr := t.Provenance; pr != nil && !source {
 			p.line("             from %s at %s", orNone(pr.SourceRepo), orNone(pr.Commit))
 		}
 	}
 	return p.Bytes(), nil
+}
+
+// oneForAll says whether all tools have the same artifact, and the same source:
+// what our seals write, and what is not worth a line for each tool.
+func oneForAll(m *seal.Manifest) (artifact, source bool) {
+	if len(m.Tools) == 0 {
+		return false, false
+	}
+	first := m.Tools[0]
+	artifact, source = first.Artifact != nil, first.Provenance != nil
+	for _, t := range m.Tools[1:] {
+		artifact = artifact && reflect.DeepEqual(t.Artifact, first.Artifact)
+		source = source && reflect.DeepEqual(t.Provenance, first.Provenance)
+	}
+	return artifact, source
+}
+
+func artifactWords(a *seal.Artifact) string {
+	return fmt.Sprintf("%s %s %s, %s", a.Type, a.Identifier, orDash(a.Version), a.Digest)
+}
+
+// source prints where all tools come from.
+func (p *page) source(pr *seal.Provenance) {
+	p.line("made from  %s at %s", orNone(pr.SourceRepo), orNone(pr.Commit))
+	if pr.SLSALevel != nil {
+		p.line("build      SLSA Build level %d, by %s", *pr.SLSALevel, orNone(pr.BuilderID))
+	} else if pr.BuilderID != "" {
+		p.line("build      by %s", pr.BuilderID)
+	}
+	if pr.BuildAttestationURI != "" {
+		p.line("provenance %s", pr.BuildAttestationURI)
+	}
 }
 
 func orNone(s string) string {
@@ -142,14 +206,14 @@ func (i *invocation) extractPart(e *seal.Envelope, part string) ([]byte, error) 
 		return statementBytes(s)
 	}
 	signed, err := seal.StatementOf(s)
-	keyless := err == nil && seal.IsBundle(signed)
-	if keyless && part == "bundle" {
+	certified := err == nil && seal.IsBundle(signed)
+	if certified && part == "bundle" {
 		return signed, nil
 	}
 	if s.Sig == nil {
 		return nil, failsf("the publisher's sig is no base64")
 	}
-	sig, err := i.libraryForm(s.Sig, keyless)
+	sig, err := i.libraryForm(s.Sig, certified)
 	if err != nil || part == "signature" {
 		return sig, err
 	}
@@ -172,10 +236,10 @@ func publisherSignature(e *seal.Envelope) (seal.Signature, error) {
 // libraryForm is a signature as crypto libraries take it: ES256 as DER, Ed25519
 // as it is. Both have 64 bytes in the envelope; only the key tells them apart,
 // and a keyless one is always ES256.
-func (i *invocation) libraryForm(sig []byte, keyless bool) ([]byte, error) {
+func (i *invocation) libraryForm(sig []byte, certified bool) ([]byte, error) {
 	name := i.str("key")
 	switch {
-	case keyless:
+	case certified:
 		return derOf(sig)
 	case name == "":
 		i.note("without --key the signature is written as it stands; with an ES256 key it is written as DER")
