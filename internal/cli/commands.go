@@ -17,9 +17,10 @@ var commands = []command{
 		use:   "seal [options] [-- SERVER ARG…]",
 		short: "Run the server, fingerprint it, hash the artifact, sign, check, write",
 		long: "seal starts the tool server twice, lists its tools, hashes the artifact, and signs a Sealed Manifest.\n" +
-			"Nothing is written before our own verifier has accepted it. Without --key the desk's local key signs,\n" +
-			"in the namespace local.USER.",
-		example: "  mcp-integrity seal --key signing-key.json --artifact acme-tools-1.2.4.tgz -- node dist/index.js\n" +
+			"Nothing is written before our own verifier has accepted it. Without --key, a GitHub or GitLab job with an\n" +
+			"identity token signs keyless, under its own name; a desk signs with its local key, in the namespace local.USER.",
+		example: "  mcp-integrity seal --keyless --artifact acme-tools-1.2.4.tgz -- node dist/index.js\n" +
+			"  mcp-integrity seal --key signing-key.json --artifact acme-tools-1.2.4.tgz -- node dist/index.js\n" +
 			"  mcp-integrity seal --server ./my-mcp-server --key ./signing-key.json \\\n" +
 			"    --source-repo https://github.com/my-org/my-server --commit $(git rev-parse HEAD) --output ./mcp-integrity.json",
 		run: runSeal,
@@ -30,7 +31,9 @@ var commands = []command{
 		long: "verify checks the signatures of a manifest (a file or URL; else ./mcp-integrity.json, else the server's\n" +
 			".well-known), and only then starts the server and compares. Exit codes: 0 pass or warning, 1 fail, 2 wrong use,\n" +
 			"3 undecided.",
-		example: "  mcp-integrity verify --key publisher.pub.json --namespace io.github.acme -- node dist/index.js\n" +
+		example: "  mcp-integrity verify mcp-integrity.json --offline --namespace io.github.acme --repo acme/tools \\\n" +
+			"    --workflow .github/workflows/release.yml --ref 'refs/tags/*' --artifact acme-tools-1.2.4.tgz -- node dist/index.js\n" +
+			"  mcp-integrity verify --key publisher.pub.json --namespace io.github.acme -- node dist/index.js\n" +
 			"  mcp-integrity verify https://acme.example/.well-known/mcp-integrity.json \\\n" +
 			"    --jwks https://acme.example/.well-known/mcp-integrity-keys.json --policy block_below_level_1 --server-url https://acme.example/mcp",
 		maxArgs: 1, run: runVerify,
@@ -51,8 +54,9 @@ var commands = []command{
 	},
 	{
 		use:   "inspect FILE",
-		short: "Print what a manifest says, unverified",
-		long: "inspect checks no signature. --extract writes one part in the form that other tools take: the payload's bytes,\n" +
+		short: "Print what a manifest, or a file beside one, says, unverified",
+		long: "inspect checks no signature. It reads manifests, interface snapshots, Sigstore bundles and signed in-toto statements\n" +
+			"such as verify --vsa writes. --extract writes one part in the form that other tools take: the payload's bytes,\n" +
 			"the publisher's signature (DER for ES256), the in-toto statement, or a bundle (a DSSE envelope in padded base64).",
 		example: "  mcp-integrity inspect mcp-integrity.json --extract payload --output payload.json",
 		minArgs: 1, maxArgs: 1, run: runInspect,
