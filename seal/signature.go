@@ -6,6 +6,7 @@ import (
 	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/sha256"
+	"encoding/asn1"
 	"errors"
 	"fmt"
 	"math/big"
@@ -87,4 +88,14 @@ func (k PublicKey) Verify(message, sig []byte) error {
 		return nil
 	}
 	return fmt.Errorf("key of type %T, want Ed25519 or ECDSA on P-256", k.Key)
+}
+
+// DER is an ES256 signature as crypto libraries and other DSSE tools take it:
+// the ASN.1 of X9.62 instead of JOSE's r‖s.
+func DER(sig []byte) ([]byte, error) {
+	if len(sig) != signatureSize {
+		return nil, fmt.Errorf("ES256 signature of %d bytes, want %d", len(sig), signatureSize)
+	}
+	const half = signatureSize / 2
+	return asn1.Marshal(struct{ R, S *big.Int }{new(big.Int).SetBytes(sig[:half]), new(big.Int).SetBytes(sig[half:])})
 }

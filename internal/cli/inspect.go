@@ -2,11 +2,9 @@ package cli
 
 import (
 	"context"
-	"encoding/asn1"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
-	"math/big"
 	"reflect"
 
 	"github.com/opencontainers/go-digest"
@@ -240,7 +238,7 @@ func (i *invocation) libraryForm(sig []byte, certified bool) ([]byte, error) {
 	name := i.str("key")
 	switch {
 	case certified:
-		return derOf(sig)
+		return seal.DER(sig)
 	case name == "":
 		i.note("without --key the signature is written as it stands; with an ES256 key it is written as DER")
 		return sig, nil
@@ -252,15 +250,7 @@ func (i *invocation) libraryForm(sig []byte, certified bool) ([]byte, error) {
 	if key.Algorithm != keys.ES256 {
 		return sig, nil
 	}
-	return derOf(sig)
-}
-
-// derOf turns JOSE's r‖s into ASN.1's DER.
-func derOf(sig []byte) ([]byte, error) {
-	if len(sig) != 64 {
-		return nil, failsf("signature of %d bytes, want 64", len(sig))
-	}
-	return asn1.Marshal(struct{ R, S *big.Int }{new(big.Int).SetBytes(sig[:32]), new(big.Int).SetBytes(sig[32:])})
+	return seal.DER(sig)
 }
 
 func statementBytes(s seal.Signature) ([]byte, error) {

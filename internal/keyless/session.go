@@ -173,7 +173,7 @@ func (s *Session) request(ctx context.Context, token string) (*x509.Certificate,
 
 // examine refuses a certificate that can be used for nothing, before anything
 // is signed and a log tells the world: one that no trusted root stands behind,
-// and one that is not for now, which means that the clock is wrong.
+// and one of another time than this machine has, which means that a clock is wrong.
 func (s *Session) examine() error {
 	roots, unknown := s.trust.issuers(s.leaf)
 	if unknown != nil {

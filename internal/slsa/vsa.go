@@ -5,11 +5,9 @@ import (
 	"crypto/ed25519"
 	"crypto/sha256"
 	"crypto/x509"
-	"encoding/asn1"
 	"encoding/pem"
 	"errors"
 	"fmt"
-	"math/big"
 
 	"github.com/mcp-integrity/seal-action/internal/keys"
 	"github.com/mcp-integrity/seal-action/provenance"
@@ -49,7 +47,7 @@ func SignVSA(statement []byte, key keys.PrivateKey) ([]byte, error) {
 		return nil, fmt.Errorf("sign VSA: %w", err)
 	}
 	if key.Algorithm() == keys.ES256 {
-		if sig, err = derOf(sig); err != nil {
+		if sig, err = seal.DER(sig); err != nil {
 			return nil, fmt.Errorf("sign VSA: %w", err)
 		}
 	}
@@ -76,15 +74,6 @@ func checkVSA(statement []byte) error {
 		return fmt.Errorf("statement: got _type %.100q and predicateType %.100q, want %q and %q", s.Type, s.PredicateType, provenance.StatementType, provenance.PredicateTypeVSA)
 	}
 	return nil
-}
-
-// derOf turns JOSE's r‖s into the DER of X9.62, which DSSE's users expect.
-func derOf(sig []byte) ([]byte, error) {
-	const half = 32
-	if len(sig) != 2*half {
-		return nil, fmt.Errorf("ES256 signature of %d bytes, want %d", len(sig), 2*half)
-	}
-	return asn1.Marshal(struct{ R, S *big.Int }{new(big.Int).SetBytes(sig[:half]), new(big.Int).SetBytes(sig[half:])})
 }
 
 func verifies(key keys.PublicKey, message, sig []byte) bool {

@@ -177,12 +177,12 @@ func TestPublicPEM(t *testing.T) {
 func TestDerOf(t *testing.T) {
 	sig := make([]byte, 64)
 	sig[31], sig[32] = 1, 0x80
-	got, err := derOf(sig)
+	got, err := seal.DER(sig)
 	want := append([]byte{0x30, 0x26, 0x02, 0x01, 0x01, 0x02, 0x21, 0x00, 0x80}, make([]byte, 31)...)
 	if err != nil || !bytes.Equal(got, want) {
 		t.Errorf("%x, %v, want %x", got, err, want)
 	}
-	if _, err := derOf(sig[1:]); err == nil {
+	if _, err := seal.DER(sig[1:]); err == nil {
 		t.Error("63 bytes were taken")
 	}
 }
