@@ -45,10 +45,16 @@ type Target struct {
 }
 
 var (
-	// nameForm are the file names that a release keeps: GitHub renames others.
-	nameForm  = regexp.MustCompile(`^[A-Za-z0-9_+-]([A-Za-z0-9._+-]{0,253}[A-Za-z0-9_+-])?$`)
+	// nameForm are the file names that a release keeps, up to maxFileName bytes:
+	// GitHub renames others.
+	nameForm  = regexp.MustCompile(`^[A-Za-z0-9_+-]([A-Za-z0-9._+-]*[A-Za-z0-9_+-])?$`)
 	imageForm = regexp.MustCompile(`^[a-z0-9.-]+(:[0-9]{1,5})?(/[a-z0-9]+([._-]+[a-z0-9]+)*)+$`)
 )
+
+// maxFileName is that of every file system.
+const maxFileName = 255
+
+func isFileName(s string) bool { return len(s) <= maxFileName && nameForm.MatchString(s) }
 
 // AttestationURI is where the provenance of an artifact will be found, for the
 // manifest's build_attestation_uri. It must be known before anything is
@@ -93,7 +99,7 @@ func (t Target) packageFile() (string, error) {
 	if err := t.checkRepository(); err != nil {
 		return "", err
 	}
-	if !nameForm.MatchString(t.Package) {
+	if !isFileName(t.Package) {
 		return "", fmt.Errorf("package: got %.100q, want letters, digits and ._+-", t.Package)
 	}
 	if err := t.checkFile(); err != nil {
@@ -150,7 +156,7 @@ func (t Target) checkFile() error {
 	if hasDots(t.Tag) {
 		return fmt.Errorf("tag: got %.100q, want no segment \".\" or \"..\" in it", t.Tag)
 	}
-	if !nameForm.MatchString(t.Name) {
+	if !isFileName(t.Name) {
 		return fmt.Errorf("file name: got %.100q, want letters, digits and ._+-, no dot at an end: others are renamed", t.Name)
 	}
 	return nil

@@ -170,9 +170,16 @@ func orNone(s string) string {
 	return s
 }
 
+func orNothing(names []string) string {
+	if len(names) == 0 {
+		return "nothing"
+	}
+	return someNames(names)
+}
+
 // declares puts side effects in a few words.
 func declares(s seal.SideEffects) string {
-	words := "reads " + someNames(s.Reads) + "; writes " + someNames(s.Writes)
+	words := "reads " + orNothing(s.Reads) + "; writes " + orNothing(s.Writes)
 	for _, f := range []struct {
 		set  bool
 		text string

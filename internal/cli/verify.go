@@ -43,6 +43,9 @@ func runVerify(ctx context.Context, inv *invocation) error {
 	case err != nil:
 		return err
 	default:
+		if err := notManifest(envelope, first(append(slices.Clone(inv.args), defaultManifest)...)); err != nil {
+			return err
+		}
 		if err := v.prepare(ctx, envelope); err != nil {
 			return err
 		}
@@ -295,6 +298,11 @@ func (i *invocation) hint(r *verify.Result) {
 		case seal.CodeSignatureKeyNotFound:
 			i.talk("hint: --key FILE or --jwks FILE|URL names the publisher's key, --trusted-root FILE the Sigstore that certified it")
 			return
+		case seal.CodeIdentityMismatch:
+			if h := i.identityHint(e.Message); h != "" {
+				i.talk("hint: %s", h)
+				return
+			}
 		case seal.CodeDescriptionChanged, seal.CodeSchemaChanged, seal.CodeAnnotationsChanged, seal.CodeInterfaceMismatch:
 			i.talk("hint: mcp-integrity extract --output new.interface.json -- SERVER, then mcp-integrity diff %s new.interface.json, shows which words moved", i.manifestName())
 			return
