@@ -144,6 +144,9 @@ func (r *sealRun) chooseSigner() error {
 	r.tokens, noToken = platform.Tokens(r.Getenv, platform.TokenOptions{
 		Commands: r.Stderr, Notify: func(line string) { r.note("%s", line) }, Now: r.Now, Patience: r.duration("patience"),
 	})
+	if r.tokens != nil && r.surface.starts() && r.tokens.Platform() == platform.GitHub {
+		r.warn("the server runs in a job that may ask for an identity token, beside processes of the same user that hold this right: what you would not trust with it belongs into a job without id-token: write (mcp-integrity extract), and this one seals --interface")
+	}
 	r.keyless = r.is("keyless") || !r.given("key") && !r.given("keyless") && r.tokens != nil
 	if r.keyless {
 		if err := r.checkKeyless(noToken); err != nil {
@@ -172,9 +175,6 @@ func (r *sealRun) checkKeyless(noToken error) error {
 			withHint("--trusted-root FILE, or --tuf-mirror URL with --tuf-root FILE")
 	case r.str("trusted-root") != "" && r.str("signing-config") == "":
 		return usagef("--trusted-root says whom to trust, and nothing says where to sign").withHint("--signing-config FILE")
-	}
-	if r.surface.starts() && r.tokens.Platform() == platform.GitHub {
-		r.warn("the server runs in a job that may ask for an identity token, beside processes of the same user that hold this right: what you would not trust with it belongs into a job without id-token: write (mcp-integrity extract), and this one seals --interface")
 	}
 	return nil
 }
