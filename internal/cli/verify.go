@@ -43,13 +43,11 @@ func runVerify(ctx context.Context, inv *invocation) error {
 	case err != nil:
 		return err
 	default:
-		if err := notManifest(envelope, first(append(slices.Clone(inv.args), defaultManifest)...)); err != nil {
-			return err
-		}
 		if err := v.prepare(ctx, envelope); err != nil {
 			return err
 		}
 		result = v.Verify(ctx, envelope)
+		inv.whatItIs(notManifest(envelope, first(append(slices.Clone(inv.args), defaultManifest)...)))
 	}
 	if err := inv.summarise(result, envelope, summaryKey); err != nil {
 		return err
@@ -65,6 +63,16 @@ func (i *invocation) expects() bool {
 		}
 	}
 	return len(i.list("artifact")) > 0
+}
+
+// whatItIs tells people that they named another of our files; the verdict on it
+// stands.
+func (i *invocation) whatItIs(err error) {
+	var other *exitError
+	if errors.As(err, &other) {
+		i.note("%v", other)
+		i.talk("hint: %s", ourLines(other.hint))
+	}
 }
 
 // verifier is the verifier that the options describe, with the Sigstore
