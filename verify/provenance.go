@@ -50,6 +50,25 @@ type FoundProvenance struct {
 	Err error
 }
 
+// Compare holds a statement against its certificate, or against what another
+// verifier vouches for, against the manifest's word, nil where there is none,
+// and against the artifact. Nothing means that all hold.
+func (f FoundProvenance) Compare(s *provenance.Statement, manifest *seal.Provenance, artifact digest.Digest) []provenance.Mismatch {
+	artifacts := []digest.Digest{artifact}
+	if f.Certificate == nil {
+		return provenance.CheckForeign(s, f.Builder, manifest, artifacts)
+	}
+	return provenance.Check(s, provenance.Expected{Certificate: *f.Certificate, Manifest: manifest, Artifacts: artifacts})
+}
+
+// Warranted is the SLSA Build level of a provenance that holds, and why.
+func (f FoundProvenance) Warranted() (level int, reason string) {
+	if f.Certificate == nil {
+		return f.BuilderLevel, "slsa-verifier vouches for this builder"
+	}
+	return provenance.WarrantedBy(*f.Certificate)
+}
+
 // provenance is the part of step 7 that looks at the build: for every artifact
 // that the manifest names, the provenance whose subject it is, against the
 // certificate that signed it and against the manifest. A valid signature says
@@ -208,18 +227,10 @@ func (r *run) oneBuild(f FoundProvenance) (seal.Check, *provenance.Statement) {
 	return seal.Holds, statement
 }
 
-// compareBuild holds a statement against its certificate, or against what
-// another verifier vouches for, against one entry of the manifest, and against
-// the artifact.
+// compareBuild compares a statement with one entry of the manifest, and reports
+// what differs.
 func (r *run) compareBuild(f FoundProvenance, s *provenance.Statement, artifact digest.Digest, sealed *seal.Tool) seal.Check {
-	var mismatches []provenance.Mismatch
-	if f.Certificate != nil {
-		mismatches = provenance.Check(s, provenance.Expected{
-			Certificate: *f.Certificate, Manifest: sealed.Provenance, Artifacts: []digest.Digest{artifact},
-		})
-	} else {
-		mismatches = provenance.CheckForeign(s, f.Builder, sealed.Provenance, []digest.Digest{artifact})
-	}
+	mismatches := f.Compare(s, sealed.Provenance, artifact)
 	for _, m := range mismatches {
 		r.mismatch(f.Ref, sealed.Name, m)
 	}
@@ -232,14 +243,8 @@ func (r *run) compareBuild(f FoundProvenance, s *provenance.Statement, artifact 
 // built says which SLSA Build level a provenance that holds warrants, and notes
 // it once.
 func (r *run) built(f FoundProvenance, s *provenance.Statement, artifact digest.Digest, first bool) int {
-	p := Provenance{
-		Ref: f.Ref, BuilderID: f.Builder, SLSALevel: f.BuilderLevel, Subject: string(artifact),
-		Reason: "slsa-verifier vouches for this builder",
-	}
-	if f.Certificate != nil {
-		p.BuilderID = s.BuilderID()
-		p.SLSALevel, p.Reason = provenance.WarrantedBy(*f.Certificate)
-	}
+	p := Provenance{Ref: f.Ref, BuilderID: s.BuilderID(), Subject: string(artifact)}
+	p.SLSALevel, p.Reason = f.Warranted()
 	if first {
 		r.result.Provenance = append(r.result.Provenance, p)
 	}

@@ -11,7 +11,6 @@ import (
 	"github.com/mcp-integrity/seal-action/internal/keyless"
 	"github.com/mcp-integrity/seal-action/internal/slsa"
 	"github.com/mcp-integrity/seal-action/provenance"
-	"github.com/mcp-integrity/seal-action/seal"
 	"github.com/mcp-integrity/seal-action/verify"
 )
 
@@ -223,8 +222,3 @@ func helperRequest(data []byte, claim slsa.Claim, q verify.ProvenanceQuery) (sls
 }
 
 var _ verify.ProvenanceSource = (*builds)(nil)
-
-// sealedAs is the query for an artifact that is being sealed.
-func sealedAs(a seal.Artifact, repo string) verify.ProvenanceQuery {
-	return verify.ProvenanceQuery{Artifact: a, SourceRepo: repo}
-}

@@ -164,7 +164,7 @@ func (r *sealRun) handedOver(ctx context.Context, p *seal.Provenance) error {
 		return usagef("--provenance is about an artifact, and none is given: add --artifact")
 	}
 	source := &builds{inv: r.invocation, sigstore: r.sigstore, file: r.str("provenance")}
-	found, err := source.Find(ctx, sealedAs(f.Artifact, p.SourceRepo))
+	found, err := source.Find(ctx, verify.ProvenanceQuery{Artifact: f.Artifact, SourceRepo: p.SourceRepo})
 	if errors.Is(err, verify.ErrUnavailable) {
 		return undecidedf("%w", err)
 	}
@@ -182,8 +182,8 @@ func (r *sealRun) handedOver(ctx context.Context, p *seal.Provenance) error {
 			return err
 		}
 	}
-	r.provenanceBundle, err = readFile(r.str("provenance"), maxProvenanceFile)
-	return err
+	r.provenanceBundle = source.data // the bytes that were verified
+	return nil
 }
 
 // adopt fills the manifest with what a verified provenance says.
@@ -192,22 +192,18 @@ func (r *sealRun) adopt(p *seal.Provenance, f verify.FoundProvenance, artifact d
 	if err != nil {
 		return failsf("--provenance %s: %w", f.Ref, err)
 	}
-	var mismatches []provenance.Mismatch
-	level := f.BuilderLevel
 	if f.Certificate != nil {
-		mismatches = provenance.Check(s, provenance.Expected{Certificate: *f.Certificate, Artifacts: []digest.Digest{artifact}})
-		level, r.slsaReason = provenance.WarrantedBy(*f.Certificate)
 		if err := r.adoptSource(p, f); err != nil {
 			return err
 		}
-	} else {
-		mismatches = provenance.CheckForeign(s, f.Builder, nil, []digest.Digest{artifact})
-		r.slsaReason = "slsa-verifier vouches for its builder"
 	}
+	mismatches := f.Compare(s, nil, artifact)
 	if len(mismatches) > 0 {
 		m := mismatches[0]
 		return failsf("--provenance %s: %s: got %.200q, want %.200q as the %s says", f.Ref, m.Field, m.Got, m.Want, m.Against)
 	}
+	var level int
+	level, r.slsaReason = f.Warranted()
 	p.BuilderID, p.SLSALevel = s.BuilderID(), &level
 	return nil
 }

@@ -47,7 +47,7 @@ func runVerify(ctx context.Context, inv *invocation) error {
 			return err
 		}
 		result = v.Verify(ctx, envelope)
-		inv.whatItIs(notManifest(envelope, first(append(slices.Clone(inv.args), defaultManifest)...)))
+		inv.whatItIs(notManifest(envelope, inv.manifestArgument()))
 	}
 	if err := inv.summarise(result, envelope, summaryKey); err != nil {
 		return err
@@ -165,7 +165,7 @@ func (i *invocation) beside(suffix string) string {
 	if len(i.args) == 1 && isURL(i.args[0]) || len(i.args) == 0 && !isRegular(defaultManifest) {
 		return ""
 	}
-	return sibling(first(append(slices.Clone(i.args), defaultManifest)...), suffix)
+	return sibling(i.manifestArgument(), suffix)
 }
 
 // publisherKeys reads the keys that --key and --jwks name. Both may be given.
@@ -318,10 +318,18 @@ func (i *invocation) hint(r *verify.Result) {
 	}
 }
 
+// manifestArgument is the file or URL that is named, else the file that is taken.
+func (i *invocation) manifestArgument() string {
+	if len(i.args) == 1 {
+		return i.args[0]
+	}
+	return defaultManifest
+}
+
 // manifestName is the manifest as a person would name it.
 func (i *invocation) manifestName() string {
-	if len(i.args) == 1 && !isURL(i.args[0]) {
-		return shellquote.Join(i.args[0])
+	if name := i.manifestArgument(); !isURL(name) {
+		return shellquote.Join(name)
 	}
 	return defaultManifest
 }
