@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/mcp-integrity/seal-action/internal/fetch"
 	"github.com/mcp-integrity/seal-action/internal/keyless"
 	"github.com/mcp-integrity/seal-action/internal/slsa"
 	"github.com/mcp-integrity/seal-action/provenance"
@@ -64,7 +65,7 @@ func (b *builds) Find(ctx context.Context, q verify.ProvenanceQuery) ([]verify.F
 	if err != nil {
 		return nil, err
 	}
-	return b.within(ctx, data, publicURL(q.URI), q)
+	return b.within(ctx, data, fetch.PublicURL(q.URI), q)
 }
 
 // asked makes a file that the caller named count: one that holds nothing, or

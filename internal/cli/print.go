@@ -11,6 +11,7 @@ import (
 	"github.com/kballard/go-shellquote"
 
 	"github.com/mcp-integrity/seal-action/internal/escape"
+	"github.com/mcp-integrity/seal-action/internal/fetch"
 	"github.com/mcp-integrity/seal-action/seal"
 	"github.com/mcp-integrity/seal-action/verify"
 )
@@ -368,7 +369,7 @@ func (r *sealRun) verifyCommand() string {
 	case !r.surface.live():
 		words = append(words, "--interface", r.surface.snapshot)
 	case r.surface.target.URL != "":
-		words = append(words, "--server-url", publicURL(r.surface.target.URL))
+		words = append(words, "--server-url", fetch.PublicURL(r.surface.target.URL))
 	default:
 		words = append(append(words, "--"), r.surface.target.Command...)
 	}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/url"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -17,6 +16,7 @@ import (
 	"github.com/mcp-integrity/seal-action/internal/artifact"
 	"github.com/mcp-integrity/seal-action/internal/declare"
 	"github.com/mcp-integrity/seal-action/internal/escape"
+	"github.com/mcp-integrity/seal-action/internal/fetch"
 	"github.com/mcp-integrity/seal-action/internal/platform"
 	"github.com/mcp-integrity/seal-action/internal/server"
 	"github.com/mcp-integrity/seal-action/seal/fingerprint"
@@ -210,7 +210,7 @@ func indent(s string) string { return "  | " + strings.ReplaceAll(tame(s), "\n",
 func (s *surface) conditions(l *server.Listing) fingerprint.Conditions {
 	c := fingerprint.Conditions{ProtocolVersion: l.ProtocolVersion, Command: s.target.Command, Env: s.envNames(), Dir: s.inv.str("cwd"), Network: true}
 	if s.target.URL != "" {
-		c.URL = publicURL(s.target.URL)
+		c.URL = fetch.PublicURL(s.target.URL)
 	}
 	return c
 }
@@ -224,15 +224,6 @@ func (s *surface) envNames() []string {
 	}
 	slices.Sort(names)
 	return slices.Compact(names)
-}
-
-// publicURL is a URL without what may be a secret in it: user, query, fragment.
-func publicURL(raw string) string {
-	u, err := url.Parse(raw)
-	if err != nil {
-		return ""
-	}
-	return (&url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path}).String()
 }
 
 // Observe implements [verify.Surface].
