@@ -84,6 +84,33 @@ const (
 	// CodeSourceMismatch: the certificate was issued to another repository than
 	// the manifest's source_repo.
 	CodeSourceMismatch Code = -33922
+	// CodeChainFork: a source shows more than one successor of a release.
+	CodeChainFork Code = -33923
+	// CodeChangesUnderstated: lineage.changes says less than changed (decision 14).
+	CodeChangesUnderstated Code = -33924
+	// CodeRollback: the manifest is older than one that was seen before, or than
+	// one that its source shows.
+	CodeRollback Code = -33925
+	// CodeChainRerooted: the publisher began a new chain, and signed why.
+	CodeChainRerooted Code = -33926
+	// CodeChainPublisherChanged: a release in the chain is of another publisher,
+	// server or repository, or of a name that was registered anew.
+	CodeChainPublisherChanged Code = -33927
+	// CodeChainSignerChanged: a release in the chain was signed by another key or
+	// workflow of the same publisher.
+	CodeChainSignerChanged Code = -33928
+	// CodeChainOrder: time or package version goes backwards along the chain.
+	CodeChainOrder Code = -33929
+	// CodeAncestorUnverified: an ancestor's key is not known any more; its
+	// successor vouches for its bytes (decision 17).
+	CodeAncestorUnverified Code = -33930
+	// CodeChainUnavailable: an ancestor could not be had.
+	CodeChainUnavailable Code = -33931
+	// CodeSideEffectsExpanded: a tool declares more effects than in the release
+	// before (MIS §11.5).
+	CodeSideEffectsExpanded Code = -33932
+	// CodeMemoryUnreadable: what earlier runs verified cannot be used.
+	CodeMemoryUnreadable Code = -33933
 )
 
 var codeNames = map[Code]string{
@@ -129,6 +156,18 @@ var codeNames = map[Code]string{
 	CodeProvenanceUnverifiable: "PROVENANCE_UNVERIFIABLE",
 	CodeSLSALevelNotMet:        "SLSA_LEVEL_NOT_MET",
 	CodeSourceMismatch:         "SOURCE_MISMATCH",
+
+	CodeChainFork:             "CHAIN_FORK",
+	CodeChangesUnderstated:    "CHANGES_UNDERSTATED",
+	CodeRollback:              "ROLLBACK",
+	CodeChainRerooted:         "CHAIN_REROOTED",
+	CodeChainPublisherChanged: "CHAIN_PUBLISHER_CHANGED",
+	CodeChainSignerChanged:    "CHAIN_SIGNER_CHANGED",
+	CodeChainOrder:            "CHAIN_ORDER",
+	CodeAncestorUnverified:    "ANCESTOR_UNVERIFIED",
+	CodeChainUnavailable:      "CHAIN_UNAVAILABLE",
+	CodeSideEffectsExpanded:   "SIDE_EFFECTS_EXPANDED",
+	CodeMemoryUnreadable:      "MEMORY_UNREADABLE",
 }
 
 // Name is the code's name in MIS §23, or ours.

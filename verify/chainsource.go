@@ -1,0 +1,60 @@
+package verify
+
+import (
+	"context"
+	"errors"
+	"iter"
+
+	"github.com/opencontainers/go-digest"
+
+	"github.com/mcp-integrity/seal-action/seal"
+)
+
+// ErrNoRelease says that a source answered, and has no such release.
+var ErrNoRelease = errors.New("there is no such release")
+
+// ChainSource has the releases of a server: those before the one that is
+// verified, and perhaps others beside it.
+type ChainSource interface {
+	// Release returns the envelope whose payload has this digest, as anybody may
+	// have put it there. An error wraps [ErrNoRelease] or [ErrUnavailable].
+	Release(ctx context.Context, payload digest.Digest) ([]byte, error)
+	// Releases yields the payload digests (SHA-256) of all releases that the
+	// source shows, in no order, by names that are claims. A source that cannot
+	// list them yields nothing. An error ends the sequence.
+	Releases(ctx context.Context) iter.Seq2[digest.Digest, error]
+}
+
+// ServerKey names a server within what is remembered.
+type ServerKey struct {
+	Namespace string `json:"namespace"`
+	Name      string `json:"name"`
+}
+
+// Seen is what is remembered of a release that was verified.
+type Seen struct {
+	// Digest is the payload's, SHA-256.
+	Digest   digest.Digest  `json:"digest"`
+	IssuedAt seal.Timestamp `json:"issued_at"`
+	// Version is the package's, else the server's.
+	Version string `json:"version,omitzero"`
+	// Origin is whose release it was and by whose trust it was verified, in a
+	// form that only this package reads.
+	Origin string `json:"origin"`
+	// Chain says that its whole chain was verified, down to the first release.
+	Chain bool `json:"chain"`
+}
+
+// Memory keeps what earlier runs verified: a manifest older than one that was
+// seen is a rollback, and a chain is walked down to what was walked already.
+// Its answers are trusted; an implementation notices when what it kept was
+// changed by others, and says so by an error that wraps [ErrUnavailable].
+type Memory interface {
+	// Newest returns the release of the server with the latest IssuedAt; false
+	// where none was seen.
+	Newest(ctx context.Context, server ServerKey) (Seen, bool, error)
+	// Find returns what is remembered of one release; false where it is unknown.
+	Find(ctx context.Context, server ServerKey, payload digest.Digest) (Seen, bool, error)
+	// Remember adds releases, newest first. It keeps a bounded number of them.
+	Remember(ctx context.Context, server ServerKey, releases []Seen) error
+}
