@@ -53,6 +53,16 @@ var commands = []command{
 		minArgs: 2, maxArgs: 2, run: runDiff,
 	},
 	{
+		use:   "publish MANIFEST --to TARGET…",
+		short: "Put a sealed release where it can be found",
+		long: "publish puts a manifest, and the snapshot and provenance beside it, where users and machines look for them. It is\n" +
+			"verified first. Publishing twice is harmless, and what a run before left half done is completed. A target that\n" +
+			"fails does not undo the others; the report says what stands where.",
+		example: "  mcp-integrity publish mcp-integrity.json --to github-release --to oci://ghcr.io/acme/tools:1.2.4\n" +
+			"  mcp-integrity publish mcp-integrity.json --key publisher.pub.json --to well-known:public",
+		minArgs: 1, maxArgs: 1, run: runPublish,
+	},
+	{
 		use:   "inspect FILE",
 		short: "Print what a manifest, or a file beside one, says, unverified",
 		long: "inspect checks no signature. It reads manifests, interface snapshots, Sigstore bundles and signed in-toto statements\n" +

@@ -36,6 +36,9 @@ var (
 	// signing are the commands that sign, or say whether signing would end well.
 	signing   = []string{"seal", "doctor"}
 	verifying = []string{"verify"}
+	// judging are the commands that open a manifest by keys and identities.
+	judging    = []string{"verify", "publish"}
+	publishing = []string{"seal", "publish"}
 )
 
 var options = []option{
@@ -64,13 +67,27 @@ var options = []option{
 	{name: "digest-algorithm", def: "sha256", help: "the hash of fingerprints and artifacts", values: []string{"sha256", "sha512"}, on: sealing},
 	{name: "expires-in", kind: duration, help: "how long (a `DURATION`) until the manifest should be fetched again, such as 90d", on: sealing},
 	{name: "config", def: "mcp-integrity.yaml", help: "the declarations `file`", on: []string{"seal", "init"}},
-	{name: "dry-run", kind: boolean, help: "do everything, write nothing", on: sealing},
+	{name: "dry-run", kind: boolean, help: "do everything, write and publish nothing", on: sealing},
+
+	// What follows what, and where it is found.
+	{name: "previous", def: "auto", help: "the release before: auto (the last one where this one will be published, else the file that --output replaces), none, or a `FILE`, URL or target", on: sealing},
+	{name: "previous", kind: list, help: "where the releases before this one are: a `FILE`, directory, URL or target such as oci://REFERENCE", on: verifying},
+	{name: "reroot", help: "begin a new chain although there is a release before, and sign this `REASON`", on: sealing},
+	{name: "change", kind: list, help: "what changed, as `TYPE:TEXT`; TYPE is bugfix, feature, security, refactor, dependency or breaking (default: as computed, and as conventional commits say)", on: sealing},
+	{name: "semver", def: "warn", help: "what a version is that promises less than changed", values: []string{"error", "warn", "off"}, on: sealing},
+	{name: "jwks", help: "the publisher's other keys, by which the release before was signed: a JWKS `file` or URL", on: sealing},
+	{name: "publish", kind: list, help: "a `TARGET` to publish to: dir:PATH, well-known:DIR, github-release, github-attestations, gitlab-release, gitlab-packages, oci://REFERENCE, mcp-registry, package:DIR, registry:URL", on: sealing},
+	{name: "publish-to-registry", kind: boolean, help: "publish to the MCP registry, too (--publish mcp-registry)", on: sealing},
+	{name: "to", kind: list, help: "a `TARGET` to publish to, as seal's --publish takes it", on: []string{"publish"}},
+	{name: "server-json", def: "server.json", help: "the server.json `file` that is published to the MCP registry", on: publishing},
+	{name: "manifest-url", help: "the `URL` that the MCP registry gives for the manifest (default: where another target put it)", on: publishing},
+	{name: "memory", help: "the `directory` where verify remembers what it verified, or none (default: in the user's configuration directory)", on: verifying, trust: true},
 
 	// Keys and identities.
 	{name: "key", help: "seal: the private key, a JWK `file` (the JWK itself only by input or environment); verify: the publisher's key, a JWK file or local", on: signing, aliases: []string{"signing-key"}},
-	{name: "key", help: "the publisher's key: a JWK `file`, private or public, or local", on: verifying, trust: true},
+	{name: "key", help: "the publisher's key: a JWK `file`, private or public, or local", on: judging, trust: true},
 	{name: "key", help: "the publisher's key, a JWK `file`: an ES256 signature is then written as DER", on: []string{"inspect"}, trust: true},
-	{name: "jwks", help: "the publisher's keys: a JWKS `file` or URL", on: verifying, trust: true},
+	{name: "jwks", help: "the publisher's keys: a JWKS `file` or URL", on: judging, trust: true},
 	{name: "namespace", help: "the publisher's `namespace` (default: from the platform or git)", on: sealing},
 	{name: "namespace", help: "the publisher `namespace` that you expect", on: verifying, trust: true},
 	{name: "repo", help: "the source repository that you expect: `OWNER/NAME` on GitHub, or a URL", on: verifying, trust: true},
@@ -89,12 +106,12 @@ var options = []option{
 	// Sigstore.
 	{name: "keyless", kind: boolean, help: "sign under a certificate of Sigstore, for the identity of this job; beside --key: both", on: sealing},
 	{name: "trusted-root", help: "the trusted root `file` of the Sigstore instance (default: the public one's, kept fresh through TUF)", on: signing},
-	{name: "trusted-root", help: "the trusted root `file` of the Sigstore instances that you trust (default: the public one's, kept fresh through TUF)", on: verifying, trust: true},
+	{name: "trusted-root", help: "the trusted root `file` of the Sigstore instances that you trust (default: the public one's, kept fresh through TUF)", on: judging, trust: true},
 	{name: "signing-config", help: "the signing config `file` of the Sigstore instance: where to sign", on: signing},
 	{name: "tuf-mirror", help: "the `URL` of the TUF repository that distributes the trusted root", on: signing},
-	{name: "tuf-mirror", help: "the `URL` of the TUF repository that distributes the trusted root", on: verifying, trust: true},
+	{name: "tuf-mirror", help: "the `URL` of the TUF repository that distributes the trusted root", on: judging, trust: true},
 	{name: "tuf-root", help: "the root.json `file` from which --tuf-mirror is trusted", on: signing},
-	{name: "tuf-root", help: "the root.json `file` from which --tuf-mirror is trusted", on: verifying, trust: true},
+	{name: "tuf-root", help: "the root.json `file` from which --tuf-mirror is trusted", on: judging, trust: true},
 	{name: "patience", kind: duration, def: "5m", help: "how long (a `DURATION`) a service that signing needs, and that does not answer, is tried", on: sealing},
 	{name: "allow-public-log", kind: boolean, help: "let the name of a private repository appear in a public log", on: signing},
 
@@ -108,8 +125,9 @@ var options = []option{
 		defs: map[string]string{"extract": "-", "jwks": "-", "keygen": "signing-key.json", "inspect": "-"},
 		on:   []string{"seal", "extract", "keygen", "jwks", "inspect"}},
 	{name: "extract", help: "write one part as other tools take it, instead of printing the whole", values: []string{"payload", "signature", "statement", "bundle"}, on: []string{"inspect"}},
-	{name: "format", def: "text", help: "how the result is printed", values: []string{"text", "json"}, on: []string{"seal", "verify", "diff", "inspect", "doctor"}},
-	{name: "output-file", def: "-", help: "the `file` where the result is printed; - is standard output", on: []string{"seal", "verify", "diff", "doctor"}},
+	{name: "format", def: "text", help: "how the result is printed", values: []string{"text", "json"}, on: []string{"seal", "verify", "publish", "inspect", "doctor"}},
+	{name: "format", def: "text", help: "how the result is printed", values: []string{"text", "json", "markdown"}, on: []string{"diff"}},
+	{name: "output-file", def: "-", help: "the `file` where the result is printed; - is standard output", on: []string{"seal", "verify", "publish", "diff", "doctor"}},
 }
 
 // optionsOf returns the rows that a command has.

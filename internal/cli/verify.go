@@ -80,6 +80,7 @@ func (i *invocation) whatItIs(err error) {
 type verifier struct {
 	verify.Verifier
 	sigstore *sigstore
+	public   []keys.PublicKey // those that were given
 }
 
 // prepare has the trusted root at hand where the manifest was signed under a
@@ -115,7 +116,7 @@ func (i *invocation) verifier(ctx context.Context) (*verifier, error) {
 	if err != nil {
 		return nil, err
 	}
-	v := &verifier{}
+	v := &verifier{public: public}
 	if v.sigstore, err = sigstoreOf(i); err != nil {
 		return nil, err
 	}
@@ -133,7 +134,7 @@ func (i *invocation) verifier(ctx context.Context) (*verifier, error) {
 	v.Verifier = verify.Verifier{
 		Keys: authenticator{
 			sigstore: v.sigstore, expected: identities, named: len(public) > 0 || i.str("namespace") != "",
-			keys: seal.Keys{Public: public, Roles: []seal.Role{seal.RolePublisher}},
+			keys: seal.Keys{Public: sealKeys(public), Roles: []seal.Role{seal.RolePublisher}},
 		},
 		Namespace: i.str("namespace"),
 		// A key is there since somebody gave it; a certificate's identity is
@@ -169,8 +170,8 @@ func (i *invocation) beside(suffix string) string {
 }
 
 // publisherKeys reads the keys that --key and --jwks name. Both may be given.
-func (i *invocation) publisherKeys(ctx context.Context) ([]seal.PublicKey, error) {
-	var public []seal.PublicKey
+func (i *invocation) publisherKeys(ctx context.Context) ([]keys.PublicKey, error) {
+	var public []keys.PublicKey
 	switch name := i.str("key"); name {
 	case "":
 	case "local":
@@ -182,13 +183,13 @@ func (i *invocation) publisherKeys(ctx context.Context) ([]seal.PublicKey, error
 		if err != nil {
 			return nil, usagef("--key local: %w", err)
 		}
-		public = append(public, key.Public().Seal())
+		public = append(public, key.Public())
 	default:
 		key, err := keys.ReadPublic(name)
 		if err != nil {
 			return nil, usagef("--key: %w", err)
 		}
-		public = append(public, key.Seal())
+		public = append(public, key)
 	}
 	if name := i.str("jwks"); name != "" {
 		set, err := i.readJWKS(ctx, name)
@@ -198,11 +199,18 @@ func (i *invocation) publisherKeys(ctx context.Context) ([]seal.PublicKey, error
 		for _, s := range set.Skipped {
 			i.warn("%s: keys[%d] (%s) is not used: %s", name, s.Index, s.KeyID, s.Reason)
 		}
-		for _, k := range set.Keys {
-			public = append(public, k.Seal())
-		}
+		public = append(public, set.Keys...)
 	}
 	return public, nil
+}
+
+// sealKeys are keys as package seal takes them.
+func sealKeys(public []keys.PublicKey) []seal.PublicKey {
+	var out []seal.PublicKey
+	for _, k := range public {
+		out = append(out, k.Seal())
+	}
+	return out
 }
 
 func (i *invocation) readJWKS(ctx context.Context, name string) (keys.Set, error) {
