@@ -58,3 +58,16 @@ func Open(target string, env Env) (Place, error) {
 	}
 	return nil, fmt.Errorf("target %.200q: want dir:PATH, well-known:DIR, github-release, github-attestations, gitlab-release, gitlab-packages, oci://REFERENCE, mcp-registry, package:DIR or registry:URL", target)
 }
+
+// Known says that a name is a target, and neither a file nor a URL.
+func Known(target string) bool {
+	for name := range places {
+		if name == "https://" || name == "http://" {
+			continue
+		}
+		if rest, ok := strings.CutPrefix(target, name); ok && (rest == "" || strings.HasSuffix(name, "//") || rest[0] == ':' || rest[0] == '@') {
+			return true
+		}
+	}
+	return false
+}

@@ -142,6 +142,15 @@ type Env struct {
 	Now func() time.Time
 	// Notify takes a line of talk, such as on a retry. It may be nil.
 	Notify func(string)
+	// ServerJSON is the file that an MCP registry is given; "server.json" where
+	// empty.
+	ServerJSON string
+	// MCPName is the name in the MCP registry that the package itself has, such as
+	// package.json's mcpName; "" where it has none.
+	MCPName string
+	// Token gives an identity token of this job for an audience; nil where there
+	// is none, or where it is too early to ask.
+	Token func(ctx context.Context, audience string) (string, error)
 	// ReadOnly says that the place is a source only: what writing alone needs is
 	// not asked for.
 	ReadOnly bool
