@@ -1,0 +1,96 @@
+package lineage
+
+import (
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/mcp-integrity/seal-action/internal/escape"
+)
+
+const (
+	// maxQuoted bounds the bytes of a name or value in a sentence. Of the names
+	// in 35 real servers, the longest has 46.
+	maxQuoted = 60
+
+	// maxNamed bounds the names in one sentence.
+	maxNamed = 5
+
+	// maxGlimpse bounds the values that a class change shows.
+	maxGlimpse = 256
+)
+
+// quote returns s in quotes, escaped and cut: it is a stranger's. What has no
+// ink or acts on the display stands there as its code point.
+func quote(s string) string {
+	if len(s) > maxQuoted {
+		s = s[:boundary([]byte(s), maxQuoted)] + "…"
+	}
+	b := []byte{'"'}
+	for _, r := range s {
+		switch {
+		case r == '"' || r == '\\':
+			b = append(b, '\\', byte(r))
+		case escape.Hidden(r) || !unicode.IsPrint(r):
+			b = append(b, strings.Trim(strconv.QuoteRuneToASCII(r), "'")...)
+		default:
+			b = utf8.AppendRune(b, r)
+		}
+	}
+	return string(append(b, '"'))
+}
+
+// enumerate names some of the names, and says how many there are besides.
+func enumerate(names []string) string {
+	var b strings.Builder
+	for i, name := range names[:min(len(names), maxNamed)] {
+		switch {
+		case i == 0:
+		case i == len(names)-1:
+			b.WriteString(" and ")
+		default:
+			b.WriteString(", ")
+		}
+		b.WriteString(quote(name))
+	}
+	if n := len(names) - maxNamed; n > 0 {
+		b.WriteString(" and " + strconv.Itoa(n) + " more")
+	}
+	return b.String()
+}
+
+// glimpse returns v, or where it is too large a JSON string of its beginning.
+func glimpse(v jsontext.Value) jsontext.Value {
+	if len(v) <= maxGlimpse {
+		return v
+	}
+	return jsonString(string(v[:boundary(v, maxGlimpse)]) + "…")
+}
+
+func jsonString(s string) jsontext.Value {
+	if len(s) > 2*maxGlimpse { // it would be cut anyway
+		s = s[:boundary([]byte(s[:2*maxGlimpse+utf8.UTFMax]), 2*maxGlimpse)]
+	}
+	quoted, _ := jsontext.AppendQuote(nil, s) // what is no UTF-8 becomes U+FFFD
+	return quoted
+}
+
+func jsonBool(b bool) jsontext.Value { return jsontext.Value(strconv.FormatBool(b)) }
+
+// jsonStrings returns a JSON array of names, sorted.
+func jsonStrings(names []string) jsontext.Value {
+	array := jsontext.Value{'['}
+	for i, name := range sortedNames(names) {
+		if len(array) > maxGlimpse {
+			break // it will be cut
+		}
+		if i > 0 {
+			array = append(array, ',')
+		}
+		array = append(array, jsonString(name)...)
+	}
+	return append(array, ']')
+}
