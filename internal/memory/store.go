@@ -280,11 +280,17 @@ func (s *store) readSealed(name string, limit int64) ([]byte, error) {
 	if s.secret == nil {
 		return nil, s.changed(secretName, "it is gone, and %s is there", name)
 	}
-	mac, rest, _ := bytes.Cut(data, []byte("\n"))
-	if !hmac.Equal(mac, s.mac(name, rest)) {
+	rest, ok := s.unseal(name, data)
+	if !ok {
 		return nil, s.changed(name, "it is not as it was written: its HMAC does not fit")
 	}
 	return rest, nil
+}
+
+// unseal returns what stands behind an HMAC that fits.
+func (s *store) unseal(name string, data []byte) ([]byte, bool) {
+	mac, rest, ok := bytes.Cut(data, []byte("\n"))
+	return rest, ok && hmac.Equal(mac, s.mac(name, rest))
 }
 
 // readFile returns a file's bytes; nil where there is none.
