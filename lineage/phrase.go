@@ -26,11 +26,8 @@ const (
 // quote returns s in quotes, escaped and cut: it is a stranger's. What has no
 // ink or acts on the display stands there as its code point.
 func quote(s string) string {
-	if len(s) > maxQuoted {
-		s = s[:boundary([]byte(s), maxQuoted)] + "…"
-	}
 	b := []byte{'"'}
-	for _, r := range s {
+	for _, r := range cut(s, maxQuoted) {
 		switch {
 		case r == '"' || r == '\\':
 			b = append(b, '\\', byte(r))
