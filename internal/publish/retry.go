@@ -99,7 +99,7 @@ func (r *retry) RoundTrip(req *http.Request) (*http.Response, error) {
 			return resp, err
 		}
 		patience -= wait
-		r.notify(notice(req.URL.Host, trouble, wait, asked, try))
+		r.notify(notice(req.URL.Host, trouble, wait, asked, try+1, maxTries))
 		if resp != nil {
 			resp.Body.Close()
 		}
@@ -108,6 +108,14 @@ func (r *retry) RoundTrip(req *http.Request) (*http.Response, error) {
 		}
 		req = next
 	}
+}
+
+// pause waits as before the next try of a request: for changes that are not
+// idempotent, and that a place tries again after it read the state.
+func (r *retry) pause(ctx context.Context, host, trouble string, try, tries int) error {
+	wait, _ := r.wait(nil, try)
+	r.notify(notice(host, trouble, wait, false, try+1, tries))
+	return r.sleep(ctx, wait)
 }
 
 // attempt gets one answer, to its end where that is near.
@@ -124,7 +132,7 @@ func (r *retry) attempt(req *http.Request) (*http.Response, error) {
 		cancel()
 		return nil, fmt.Errorf("the answer (HTTP %d) broke off: %w", resp.StatusCode, err)
 	}
-	resp.Body = &body{Reader: io.MultiReader(bytes.NewReader(head), resp.Body), Closer: resp.Body, cancel: cancel}
+	resp.Body = &body{Reader: io.MultiReader(bytes.NewReader(head), resp.Body), Closer: resp.Body, head: head, cancel: cancel}
 	return resp, nil
 }
 
@@ -132,6 +140,8 @@ func (r *retry) attempt(req *http.Request) (*http.Response, error) {
 type body struct {
 	io.Reader
 	io.Closer
+	// head is what was read of it already.
+	head   []byte
 	cancel context.CancelFunc
 }
 
@@ -193,14 +203,16 @@ func passing(status int) bool {
 }
 
 // limited says whether an answer is a rate limit's refusal. GitHub gives it as a
-// 403, too, then with one of these headers (docs.github.com, Rate limits for the
-// REST API).
+// 403, too, then with one of these headers, or with nothing but its message
+// (docs.github.com, Rate limits for the REST API).
 func limited(resp *http.Response) bool {
 	switch resp.StatusCode {
 	case http.StatusTooManyRequests:
 		return true
 	case http.StatusForbidden:
-		return resp.Header.Get("Retry-After") != "" || resp.Header.Get("X-RateLimit-Remaining") == "0"
+		b, ok := resp.Body.(*body)
+		return resp.Header.Get("Retry-After") != "" || resp.Header.Get("X-RateLimit-Remaining") == "0" ||
+			ok && bytes.Contains(b.head, []byte("secondary rate limit"))
 	}
 	return false
 }
@@ -260,12 +272,12 @@ func rewound(req *http.Request) (*http.Request, error) {
 }
 
 // notice is the line that tells people why nothing seems to happen.
-func notice(host, trouble string, wait time.Duration, asked bool, try int) string {
+func notice(host, trouble string, wait time.Duration, asked bool, next, tries int) string {
 	why := ""
 	if asked {
 		why = ", as it asks"
 	}
-	return fmt.Sprintf("%.100s %s; trying again in %v%s (try %d of %d)", host, trouble, wait.Round(100*time.Millisecond), why, try+1, maxTries)
+	return fmt.Sprintf("%.100s %s; trying again in %v%s (try %d of %d)", host, trouble, wait.Round(100*time.Millisecond), why, next, tries)
 }
 
 func sleep(ctx context.Context, d time.Duration) error {
