@@ -86,6 +86,8 @@ const (
 // goroutines, and from several processes for one directory.
 type Memory struct {
 	dir string
+	// fault makes a write fail, before or after it took effect. Tests set it.
+	fault func(name string, done bool) error
 
 	mu    sync.Mutex
 	known view // of the server that was asked for last

@@ -3,6 +3,7 @@ package memory
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -142,70 +143,63 @@ func TestKilled(t *testing.T) {
 	wantNewest(t, open(t, dir), alpha, release(100_000))
 }
 
-// TestStepByStep: the states that a killed process can leave, each made on
-// purpose, and a writer that comes after it.
-func TestStepByStep(t *testing.T) {
-	all := history(t)
-	a := fileName(alpha)
-	mix := func(newer, older files, names ...string) files {
-		f := files{}
-		for name, data := range newer {
-			f[name] = data
-		}
-		for _, name := range names {
-			if f[name] = older[name]; older[name] == nil {
-				delete(f, name)
+// TestEveryWrite: each write fails, before and after it took effect, and so does
+// each write of the one who comes next. What is there is believed throughout, and
+// in the end all is there.
+func TestEveryWrite(t *testing.T) {
+	broken := errors.New("broken")
+	// failing fails at the n-th point; there are two for each write.
+	failing := func(n int) func(string, bool) error {
+		return func(string, bool) error {
+			if n--; n < 0 {
+				return broken
 			}
+			return nil
 		}
-		return f
 	}
-	for _, c := range []struct {
-		name  string
-		left  files
-		known int // the last release that is there, -1 for none
-	}{
-		{"the secret alone", files{secretName: all[0][secretName]}, -1},
-		{"half a secret", files{tempName: []byte("0123")}, -1},
-		{"no server yet", mix(all[0], files{headsName: emptyHeads(t, all[0])}, a, headsName), -1},
-		{"first file, no head", mix(all[0], files{headsName: emptyHeads(t, all[0])}, headsName), 0},
-		{"second file, first head", mix(all[1], all[0], headsName), 1},
-		{"half a file", mix(all[1], files{tempName: []byte("half")}, tempName), 1},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			dir := c.left.restore(t)
-			m := open(t, dir)
-			if c.known >= 0 {
-				wantNewest(t, m, alpha, release(c.known))
-			} else {
-				wantKnown(t, m, alpha, 0, false)
-			}
-			// Killed again at the same place: the file is written, heads is not.
-			before := readAll(t, dir)
-			remember(t, m, alpha, release(10))
-			wantNewest(t, m, alpha, release(10))
-			if heads, ok := before[headsName]; ok && c.known >= 0 {
-				// What heads said before the first crash is behind by two now.
-				again := mix(readAll(t, dir), files{headsName: heads}, headsName)
-				if c.name != "half a file" {
-					wantUnusable(t, again.restore(t), alpha, headsName)
+	const points = 8 // of the secret, heads, the server's file, heads
+	for first := range points + 1 {
+		for second := range points + 1 {
+			dir := t.TempDir()
+			kept := 0
+			for i, n := range []int{first, second} {
+				m := open(t, dir)
+				m.fault = failing(n)
+				err := m.Remember(t.Context(), alpha, []verify.Seen{release(i)})
+				switch {
+				case err == nil:
+					kept = i
+				case !errors.Is(err, broken):
+					t.Fatalf("failing at %d, then %d: %v", first, second, err)
+				}
+				if _, _, err := open(t, dir).Newest(t.Context(), alpha); err != nil {
+					t.Fatalf("failing at %d, then %d: %v", first, second, err)
+				}
+				if err == nil {
+					wantKnown(t, open(t, dir), alpha, kept, true)
 				}
 			}
-			remember(t, open(t, dir), alpha, release(11))
-			wantNewest(t, open(t, dir), alpha, release(11))
-		})
+			all := []verify.Seen{release(2), release(1), release(0)}
+			remember(t, open(t, dir), alpha, all...)
+			wantNewest(t, open(t, dir), alpha, release(2))
+			for n := range all {
+				wantKnown(t, open(t, dir), alpha, n, true)
+			}
+		}
 	}
 }
 
-// emptyHeads is heads before the first server, under f's secret.
-func emptyHeads(t *testing.T, f files) []byte {
-	t.Helper()
-	dir := files{secretName: f[secretName]}.restore(t)
-	s, err := open(t, dir).openAlone(t.Context())
-	if err != nil {
-		t.Fatal(err)
+// TestLeftovers: half a file, where a process was killed while it wrote.
+func TestLeftovers(t *testing.T) {
+	for _, f := range []files{{tempName: []byte("0123")}, history(t)[5]} {
+		f[tempName] = []byte("half")
+		dir := f.restore(t)
+		remember(t, open(t, dir), alpha, release(100))
+		wantNewest(t, open(t, dir), alpha, release(100))
+		if _, left := readAll(t, dir)[tempName]; left {
+			t.Error("it is still there")
+		}
 	}
-	s.close()
-	return readAll(t, dir)[headsName]
 }
 
 // hasModes says whether files have the modes of unix here.

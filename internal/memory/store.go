@@ -326,13 +326,28 @@ func (s *store) readFile(name string, limit int64) ([]byte, error) {
 // name is ours while we hold the lock: what lies there is of a process that was
 // killed.
 func (s *store) write(name string, data []byte) error {
+	if s.fault != nil {
+		if err := s.fault(name, false); err != nil {
+			return err
+		}
+	}
+	if err := s.replace(name, data); err != nil {
+		return s.unusable(name, err)
+	}
+	if s.fault != nil {
+		return s.fault(name, true)
+	}
+	return nil
+}
+
+func (s *store) replace(name string, data []byte) error {
 	path, temp := filepath.Join(s.dir, name), filepath.Join(s.dir, tempName)
 	if err := os.Remove(temp); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return s.unusable(name, err)
+		return err
 	}
 	f, err := os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
-		return s.unusable(name, err)
+		return err
 	}
 	_, err = f.Write(data)
 	if err = errors.Join(err, f.Sync(), f.Close()); err == nil {
@@ -340,12 +355,9 @@ func (s *store) write(name string, data []byte) error {
 	}
 	if err != nil {
 		os.Remove(temp)
-		return s.unusable(name, err)
+		return err
 	}
-	if err := syncDir(s.dir); err != nil {
-		return s.unusable("", err)
-	}
-	return nil
+	return syncDir(s.dir)
 }
 
 // stamp tells whether a server's file is the one that was read: every writer

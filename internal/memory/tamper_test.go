@@ -71,7 +71,7 @@ func TestTampering(t *testing.T) {
 		change func(files)
 		want   []string
 	}{
-		{"removed", func(f files) { delete(f, a) }, []string{a, "removed"}},
+		{"removed", func(f files) { delete(f, a) }, []string{a, "it was removed"}},
 		{"emptied", func(f files) { f[a] = nil }, []string{a, "HMAC"}},
 		{"cut", func(f files) { f[a] = f[a][:len(f[a])-5] }, []string{a, "HMAC"}},
 		{"no HMAC", func(f files) { _, f[a], _ = bytes.Cut(f[a], []byte("\n")) }, []string{a, "HMAC"}},
