@@ -1,5 +1,307 @@
 package publish
 
-import "errors"
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
 
-func openGitLabPackages(string, Env) (Place, error) { return nil, errors.New("this place is not there yet") }
+	"github.com/opencontainers/go-digest"
+
+	"github.com/mcp-integrity/seal-action/provenance"
+	"github.com/mcp-integrity/seal-action/verify"
+)
+
+// gitlabPackages is the generic packages of a GitLab project: one package per
+// server, named by the stem, and in it one version per release.
+//
+// GitLab keeps every upload of a file name, and serves the newest
+// (docs.gitlab.com/user/packages/generic_packages, Disable publishing duplicate
+// package names), so what stands is looked at before each. While files go up, the
+// package is hidden; the envelope comes last, and the same transaction that takes
+// it shows the package (gitlab: Packages::Generic::CreatePackageFileService).
+type gitlabPackages struct {
+	*gitlab
+	shelf *shelf[gitlabPackage]
+}
+
+func openGitLabPackages(rest string, env Env) (Place, error) {
+	g, err := newGitLab("gitlab-packages", rest, env)
+	if err != nil {
+		return nil, err
+	}
+	if g.tagNamed {
+		return nil, fmt.Errorf("gitlab-packages: got @%.100q, want no tag: a package has its release's version", g.tag)
+	}
+	return g.packages(), nil
+}
+
+func (g *gitlab) packages() *gitlabPackages {
+	p := &gitlabPackages{gitlab: g}
+	p.shelf = newShelf(p.page, p.envelope)
+	return p
+}
+
+// gitlabPackage is an entry of GitLab's list of packages.
+type gitlabPackage struct {
+	ID      int64  `json:"id"`
+	Name    string `json:"name"`
+	Version string `json:"version"`
+	Type    string `json:"package_type"`
+	Status  string `json:"status"`
+}
+
+// gitlabFile is an entry of GitLab's list of a package's files.
+type gitlabFile struct {
+	ID     int64  `json:"id"`
+	Name   string `json:"file_name"`
+	SHA256 string `json:"file_sha256"`
+}
+
+// The states of a package, of those that lists show: "default" and "deprecated"
+// are for all to see.
+const (
+	gitlabVisible    = "default"
+	gitlabDeprecated = "deprecated"
+	gitlabHidden     = "hidden"
+)
+
+// standing is one version of the package, as it stands.
+type standing struct {
+	gitlabPackage
+	found bool
+	// files are the newest of each name: those that GitLab serves.
+	files map[string]gitlabFile
+}
+
+// visible says that everybody sees it who sees the registry. Old GitLabs say nothing of it.
+func (p gitlabPackage) visible() bool {
+	return p.ID != 0 && (p.Status == gitlabVisible || p.Status == gitlabDeprecated || p.Status == "")
+}
+
+// holds says whether a file of these very bytes is the one that is served.
+func (s standing) holds(name string, data []byte) bool {
+	f, ok := s.files[name]
+	return ok && f.SHA256 == digest.FromBytes(data).Encoded()
+}
+
+// Check implements [Place].
+func (p *gitlabPackages) Check(ctx context.Context) error {
+	if p.token.value == "" && !p.env.ReadOnly {
+		return &Error{Place: p.place, Op: "check the token", Err: errors.New("there is none"), Hint: fmt.Sprintf("in a GitLab job %s is there by itself; elsewhere set %s to a project access token with scope api and role Developer", jobTokenVariable, ownTokenVariable)}
+	}
+	if _, _, err := p.list(ctx, "look at the package registry", url.Values{}, 1, 1); err != nil {
+		return err
+	}
+	if p.env.ReadOnly {
+		return nil
+	}
+	if !p.token.isJob() {
+		return p.checkRights(ctx)
+	}
+	if own := p.env.Getenv("CI_PROJECT_PATH"); own != "" && !strings.EqualFold(own, p.project) {
+		p.notify(fmt.Sprintf("%s: whether the job token of %s may write there shows when it does: its Settings > CI/CD > Job token permissions must list that project", p.place, own))
+	}
+	return nil
+}
+
+// version is the package version of a release: its own, or, where GitLab takes no
+// such version, its payload's digest, which is not known before it is signed.
+func (p *gitlabPackages) version(claimed string, payload digest.Digest) string {
+	if p.env.Version != "" {
+		claimed = p.env.Version
+	}
+	if len(claimed) <= maxGitLabName && gitlabVersionForm.MatchString(claimed) {
+		return claimed
+	}
+	if payload == "" {
+		return ""
+	}
+	return payload.Algorithm().String() + "-" + payload.Encoded()
+}
+
+// AttestationURI implements [Place]. It is "" where the version is not known, or
+// none that GitLab takes.
+func (p *gitlabPackages) AttestationURI(c Coming) (string, error) {
+	claimed := ""
+	if c.Artifact != nil {
+		claimed = c.Artifact.Version
+	}
+	version := p.version(claimed, "")
+	if !c.Provenance || version == "" {
+		return "", nil
+	}
+	return provenance.AttestationURI(provenance.Target{
+		Kind: provenance.GitLabPackage, Server: p.server, Repository: p.project,
+		Tag: version, Package: p.env.Stem, Name: NamesOf(p.env.Stem).Provenance,
+	})
+}
+
+// Publish implements [Place].
+func (p *gitlabPackages) Publish(ctx context.Context, r Sealed) (Receipt, error) {
+	version := p.version(versionOf(r.Manifest), r.Payload)
+	names := NamesOf(p.env.Stem)
+	receipt := Receipt{Place: p.place, State: Published, URL: p.fileURL(p.env.Stem, version, names.Envelope)}
+	s, err := p.stand(ctx, version)
+	if err != nil {
+		return Receipt{}, err
+	}
+	kept, err := p.compare(ctx, s, r)
+	if err != nil {
+		return Receipt{}, err
+	}
+	if kept != nil {
+		// It was committed by an earlier run: what it lacks is added to it.
+		r.Envelope = kept
+		receipt.Notes = append(receipt.Notes, "the envelope that stands there has the same payload and other signatures; it is kept")
+	}
+	p.shelf.forget()
+	added, err := p.complete(ctx, s, version, r)
+	if err != nil {
+		return Receipt{}, err
+	}
+	switch {
+	case added == 0:
+		receipt.State = AlreadyThere
+	case s.found:
+		receipt.State = Completed
+	}
+	if added > 0 {
+		err = p.confirm(ctx, version, r)
+	}
+	return receipt, err
+}
+
+// stand looks at one version of the package, hidden or not.
+func (p *gitlabPackages) stand(ctx context.Context, version string) (standing, error) {
+	op := "look at package version " + version
+	for _, status := range []string{"", gitlabHidden} {
+		q := url.Values{"package_version": {version}}
+		if status != "" {
+			q.Set("status", status)
+		}
+		for n, seen := 1, 0; seen < maxGitLabEntries; n++ {
+			page, more, err := p.list(ctx, op, q, gitlabPackagesPage, n)
+			if err != nil {
+				return standing{}, err
+			}
+			for _, pkg := range page {
+				if pkg.Version != version || !p.isOurs(pkg) {
+					continue
+				}
+				if pkg.Status != gitlabHidden && !pkg.visible() {
+					return standing{}, &Error{Place: p.place, Op: op, Err: fmt.Errorf("%w: its status is %.40q", verify.ErrUnavailable, pkg.Status), Hint: "delete it under Deploy > Package registry, and run this again"}
+				}
+				return p.filesOf(ctx, pkg)
+			}
+			if seen += len(page); !more {
+				break
+			}
+		}
+	}
+	return standing{}, nil
+}
+
+// filesOf looks at the files of a package.
+func (p *gitlabPackages) filesOf(ctx context.Context, pkg gitlabPackage) (standing, error) {
+	s := standing{gitlabPackage: pkg, found: true, files: map[string]gitlabFile{}}
+	path := "/packages/" + strconv.FormatInt(pkg.ID, 10) + "/package_files"
+	files, err := gitlabList[gitlabFile](ctx, p.gitlab, "list the files of package version "+pkg.Version, path, nil, maxGitLabFiles)
+	if err != nil {
+		return standing{}, err
+	}
+	for _, f := range files {
+		if old, ok := s.files[f.Name]; !ok || old.ID < f.ID {
+			s.files[f.Name] = f
+		}
+	}
+	return s, nil
+}
+
+// compare returns the envelope that stands there where it is another of the same
+// payload, and an error where it is one of another payload.
+func (p *gitlabPackages) compare(ctx context.Context, s standing, r Sealed) (kept []byte, err error) {
+	name := NamesOf(p.env.Stem).Envelope
+	if _, there := s.files[name]; !there || s.holds(name, r.Envelope) {
+		return nil, nil
+	}
+	old, err := p.file(ctx, s, name)
+	if err != nil {
+		return nil, err
+	}
+	if payload, err := payloadDigest(old); err != nil || payload != r.Payload {
+		return nil, p.conflict(s.Version, payload, r.Payload)
+	}
+	return old, nil
+}
+
+func (p *gitlabPackages) conflict(version string, got, want digest.Digest) error {
+	return &Error{
+		Place: p.place, Op: "publish package version " + version,
+		Err:  fmt.Errorf("%w: its payload is %.80q, want %q", ErrConflict, got, want),
+		Hint: "what is published is not replaced: raise the version, or keep servers of one project apart by --output; a release that nobody has is deleted under Deploy > Package registry",
+	}
+}
+
+// complete uploads what is missing, the envelope last, and says how many files
+// that were. What is hidden becomes visible with the envelope, and in no other way.
+func (p *gitlabPackages) complete(ctx context.Context, s standing, version string, r Sealed) (added int, err error) {
+	names := NamesOf(p.env.Stem)
+	_, committed := s.files[names.Envelope]
+	beside, commit := "", ""
+	if !s.visible() {
+		beside, commit = gitlabHidden, gitlabVisible
+	}
+	for _, f := range []struct {
+		name string
+		data []byte
+	}{{names.Snapshot, r.Snapshot}, {names.Provenance, r.Provenance}} {
+		_, there := s.files[f.name]
+		if f.data == nil || s.holds(f.name, f.data) || there && committed {
+			continue
+		}
+		if err := p.upload(ctx, version, f.name, f.data, beside); err != nil {
+			return added, err
+		}
+		added++
+	}
+	if committed && s.visible() {
+		return added, nil
+	}
+	return added + 1, p.upload(ctx, version, names.Envelope, r.Envelope, commit)
+}
+
+// upload puts one file, once.
+func (p *gitlabPackages) upload(ctx context.Context, version, name string, data []byte, status string) error {
+	q := url.Values{}
+	if status != "" {
+		q.Set("status", status)
+	}
+	return p.settle(ctx, func() error {
+		_, _, err := p.do(ctx, gitlabCall{
+			op: "upload " + name, method: http.MethodPut, url: p.fileURL(p.env.Stem, version, name), query: q,
+			body: data, kind: "application/octet-stream", limit: maxGitLabPage,
+		})
+		return err
+	}, func() (bool, error) {
+		s, err := p.stand(ctx, version)
+		return s.holds(name, data) && (status != gitlabVisible || s.visible()), err
+	})
+}
+
+// confirm looks once more: two jobs that publish at once both find nothing, and the
+// last upload is the one that is served.
+func (p *gitlabPackages) confirm(ctx context.Context, version string, r Sealed) error {
+	s, err := p.stand(ctx, version)
+	if err != nil {
+		return err
+	}
+	if name := NamesOf(p.env.Stem).Envelope; !s.visible() || s.files[name].Name == "" {
+		return &Error{Place: p.place, Op: "look at what was published", Err: fmt.Errorf("%w: package version %s does not show it", verify.ErrUnavailable, version), Hint: "run this again; see the package under Deploy > Package registry"}
+	}
+	_, err = p.compare(ctx, s, r)
+	return err
+}

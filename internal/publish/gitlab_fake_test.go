@@ -1,0 +1,421 @@
+package publish
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/opencontainers/go-digest"
+)
+
+const (
+	fakeProject = "acme/tools/files"
+	fakeToken   = "glpat-0123456789secret"
+	fakeJob     = "64_job-0123456789secret"
+)
+
+// fakeGitLab is one project of a GitLab, as its documentation and its API's source
+// describe it, as far as places ask.
+type fakeGitLab struct {
+	*httptest.Server
+	// noDuplicates is the group's setting, private the project's, oldAPI a GitLab
+	// before 16.6, which knows no version filter.
+	noDuplicates, private, oldAPI bool
+	tags                          map[string]bool // and whether it is protected
+	level                         int
+	scopes                        []string
+	// answer replaces the answer to a request; nil leaves it.
+	answer func(r *http.Request) http.HandlerFunc
+	// fault decides what befalls a change.
+	fault func(step int, r *http.Request) fakeFault
+
+	mu       sync.Mutex
+	next     int64
+	packages []*fakePackage
+	releases []*fakeRelease
+	// steps are the changes that were asked for, requests everything.
+	steps    []string
+	requests int
+	dead     bool
+}
+
+// fakeFault is what befalls a change.
+type fakeFault int
+
+const (
+	noFault fakeFault = iota
+	refuseBefore
+	hangUpBefore
+	refuseAfter
+	hangUpAfter
+	truncateAfter
+	// The last two end the world as well: nothing answers any more.
+	dieBefore
+	dieAfter
+)
+
+type fakePackage struct {
+	id                    int64
+	name, version, status string
+	files                 []fakeFile
+}
+
+type fakeFile struct {
+	id   int64
+	name string
+	data []byte
+}
+
+type fakeRelease struct {
+	Tag      string `json:"tag_name"`
+	Upcoming bool   `json:"upcoming_release,omitempty"`
+	Assets   struct {
+		Links []gitlabLink `json:"links"`
+	} `json:"assets"`
+}
+
+func newFakeGitLab(t testing.TB) *fakeGitLab {
+	f := &fakeGitLab{tags: map[string]bool{"v1.2.4": false}, level: 30, scopes: []string{"api"}}
+	f.Server = httptest.NewServer(f)
+	t.Cleanup(f.Close)
+	return f
+}
+
+// env is that of a job of the project's own.
+func (f *fakeGitLab) env(pairs ...string) Env {
+	vars := map[string]string{
+		"CI_SERVER_URL": f.URL, "CI_API_V4_URL": f.URL + "/api/v4", "CI_PROJECT_PATH": fakeProject,
+		"CI_COMMIT_TAG": "v1.2.4", "CI_JOB_TOKEN": fakeJob,
+	}
+	for i := 0; i < len(pairs); i += 2 {
+		vars[pairs[i]] = pairs[i+1]
+	}
+	return Env{Getenv: func(name string) string { return vars[name] }, Now: time.Now}
+}
+
+// open opens a target, with a clock that does not make anybody wait.
+func (f *fakeGitLab) open(t testing.TB, target string, env Env) Place {
+	t.Helper()
+	p, err := Open(target, env)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var g *gitlab
+	switch p := p.(type) {
+	case *gitlabPackages:
+		g = p.gitlab
+	case *gitlabRelease:
+		g = p.gitlab
+	}
+	instant := func(ctx context.Context, _ time.Duration) error { return ctx.Err() }
+	g.pause = instant
+	g.client.Transport.(*tokened).base.(*retry).sleep = instant
+	g.stranger.Transport.(*retry).sleep = instant
+	return p
+}
+
+// ServeHTTP implements [http.Handler].
+func (f *fakeGitLab) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.requests++
+	if f.answer != nil {
+		if h := f.answer(r); h != nil {
+			h(w, r)
+			return
+		}
+	}
+	if f.dead {
+		hangUp(w)
+		return
+	}
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return
+	}
+	if r.Method == http.MethodGet {
+		status, v := f.do(r, nil)
+		answerJSON(w, status, v)
+		return
+	}
+	what := noFault
+	if f.fault != nil {
+		what = f.fault(len(f.steps), r)
+	}
+	f.steps = append(f.steps, r.Method+" "+r.URL.RequestURI())
+	f.change(w, r, body, what)
+}
+
+// heal ends all faults.
+func (f *fakeGitLab) heal() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.fault, f.dead = nil, false
+}
+
+// change makes a change, or not, and says so, or not.
+func (f *fakeGitLab) change(w http.ResponseWriter, r *http.Request, body []byte, what fakeFault) {
+	switch what {
+	case refuseBefore:
+		answerJSON(w, 502, message("502 Bad Gateway"))
+		return
+	case dieBefore:
+		f.dead = true
+		fallthrough
+	case hangUpBefore:
+		hangUp(w)
+		return
+	}
+	status, v := f.do(r, body)
+	switch what {
+	case refuseAfter:
+		answerJSON(w, 500, message("500 Internal Server Error"))
+	case truncateAfter:
+		w.Header().Set("Content-Length", "1000")
+		answerJSON(w, status, v)
+	case dieAfter:
+		f.dead = true
+		hangUp(w)
+	case hangUpAfter:
+		hangUp(w)
+	default:
+		answerJSON(w, status, v)
+	}
+}
+
+func hangUp(w http.ResponseWriter) {
+	conn, _, err := w.(http.Hijacker).Hijack()
+	if err == nil {
+		conn.Close()
+	}
+}
+
+func message(text string) any { return map[string]string{"message": text} }
+
+func answerJSON(w http.ResponseWriter, status int, v any) {
+	if data, raw := v.([]byte); raw {
+		w.Header().Set("Content-Type", "application/octet-stream")
+		w.WriteHeader(status)
+		w.Write(data)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if p, ok := v.(fakePage); ok {
+		w.Header()["X-Next-Page"] = []string{p.next}
+		v = p.entries
+	}
+	w.WriteHeader(status)
+	json.NewEncoder(w).Encode(v)
+}
+
+// do is the API.
+func (f *fakeGitLab) do(r *http.Request, body []byte) (int, any) {
+	job, personal := r.Header.Get("Job-Token"), r.Header.Get("Private-Token")
+	switch {
+	case job != "" && job != fakeJob, personal != "" && personal != fakeToken:
+		return 401, message("401 Unauthorized")
+	case job == "" && personal == "" && (f.private || r.Method != http.MethodGet):
+		return 404, message("404 Project Not Found")
+	}
+	segments := strings.Split(strings.TrimPrefix(r.URL.EscapedPath(), "/api/v4/"), "/")
+	for i, s := range segments {
+		segments[i], _ = url.PathUnescape(s)
+	}
+	if segments[0] == "personal_access_tokens" {
+		return 200, map[string]any{"scopes": f.scopes}
+	}
+	if len(segments) < 2 || segments[0] != "projects" || segments[1] != fakeProject {
+		return 404, message("404 Project Not Found")
+	}
+	switch s := segments[2:]; {
+	case len(s) == 0 && job == "":
+		return 200, map[string]any{"permissions": map[string]any{"project_access": map[string]int{"access_level": f.level}, "group_access": nil}, "package_registry_access_level": "enabled"}
+	case len(s) == 1 && s[0] == "packages":
+		return f.listPackages(r.URL.Query())
+	case len(s) == 3 && s[2] == "package_files":
+		return f.listFiles(s[1], r.URL.Query())
+	case len(s) == 5 && s[1] == "generic":
+		return f.file(r, s[2], s[3], s[4], body)
+	case s[0] == "releases":
+		return f.release(r, s[1:], body)
+	case len(s) == 2 && s[1] == "tags":
+		return f.listTags(r.URL.Query())
+	}
+	return 404, message("404 Not Found")
+}
+
+// fakePage is a page of a list, by offset (docs.gitlab.com/api/rest, Pagination).
+type fakePage struct {
+	entries any
+	next    string
+}
+
+func pageOf[T any](all []T, q url.Values) fakePage {
+	size, _ := strconv.Atoi(cmp.Or(q.Get("per_page"), "20"))
+	n, _ := strconv.Atoi(cmp.Or(q.Get("page"), "1"))
+	size = min(size, 100)
+	from, to := min((n-1)*size, len(all)), min(n*size, len(all))
+	next := ""
+	if to < len(all) {
+		next = strconv.Itoa(n + 1)
+	}
+	return fakePage{entries: append([]T{}, all[from:to]...), next: next}
+}
+
+func (f *fakeGitLab) listPackages(q url.Values) (int, any) {
+	list := []map[string]any{}
+	for _, p := range slices.Backward(f.packages) {
+		status := q.Get("status")
+		if !strings.Contains(p.name, q.Get("package_name")) || status == "" && p.status == "hidden" || status != "" && p.status != status {
+			continue
+		}
+		if v := q.Get("package_version"); v != "" && !f.oldAPI && v != p.version {
+			continue
+		}
+		list = append(list, map[string]any{"id": p.id, "name": p.name, "version": p.version, "package_type": "generic", "status": p.status, "pipelines": []int{}})
+	}
+	return 200, pageOf(list, q)
+}
+
+func (f *fakeGitLab) listFiles(id string, q url.Values) (int, any) {
+	for _, p := range f.packages {
+		if strconv.FormatInt(p.id, 10) != id {
+			continue
+		}
+		list := []map[string]any{}
+		for _, file := range p.files {
+			list = append(list, map[string]any{"id": file.id, "package_id": p.id, "file_name": file.name, "size": len(file.data), "file_sha256": digest.FromBytes(file.data).Encoded()})
+		}
+		return 200, pageOf(list, q)
+	}
+	return 404, message("404 Not found")
+}
+
+func (f *fakeGitLab) file(r *http.Request, name, version, file string, body []byte) (int, any) {
+	i := slices.IndexFunc(f.packages, func(p *fakePackage) bool { return p.name == name && p.version == version })
+	if r.Method == http.MethodGet {
+		if i >= 0 {
+			for _, stored := range slices.Backward(f.packages[i].files) {
+				if stored.name == file {
+					return 200, stored.data
+				}
+			}
+		}
+		return 404, message("404 Not Found")
+	}
+	if i < 0 {
+		f.next++
+		i = len(f.packages)
+		f.packages = append(f.packages, &fakePackage{id: f.next, name: name, version: version, status: "default"})
+	}
+	p := f.packages[i]
+	if f.noDuplicates && slices.ContainsFunc(p.files, func(o fakeFile) bool { return o.name == file }) {
+		return 400, message("400 Bad request - Duplicate package is not allowed")
+	}
+	p.status = cmp.Or(r.URL.Query().Get("status"), p.status)
+	f.next++
+	p.files = append(p.files, fakeFile{id: f.next, name: file, data: body})
+	return 201, message("201 Created")
+}
+
+func (f *fakeGitLab) release(r *http.Request, s []string, body []byte) (int, any) {
+	var sent struct {
+		Tag    string `json:"tag_name"`
+		Assets struct {
+			Links []gitlabNewLink `json:"links"`
+		} `json:"assets"`
+		gitlabNewLink
+	}
+	if r.Method == http.MethodPost {
+		if err := json.Unmarshal(body, &sent); err != nil {
+			return 400, message(err.Error())
+		}
+	}
+	tag := sent.Tag
+	if len(s) > 0 {
+		tag = s[0]
+	}
+	i := slices.IndexFunc(f.releases, func(e *fakeRelease) bool { return e.Tag == tag })
+	switch {
+	case len(s) == 0 && r.Method == http.MethodGet:
+		newest := slices.Clone(f.releases)
+		slices.Reverse(newest)
+		return 200, pageOf(newest, r.URL.Query())
+	case len(s) == 0:
+		return f.createRelease(tag, i >= 0, sent.Assets.Links)
+	case i < 0:
+		return 404, message("404 Not Found")
+	case len(s) == 1:
+		return 200, f.releases[i]
+	}
+	return f.addLink(f.releases[i], sent.gitlabNewLink)
+}
+
+func (f *fakeGitLab) createRelease(tag string, exists bool, links []gitlabNewLink) (int, any) {
+	if exists {
+		return 409, message("Release already exists")
+	}
+	if _, ok := f.tags[tag]; !ok {
+		return 422, message("Ref is not specified")
+	}
+	e := &fakeRelease{Tag: tag}
+	e.Assets.Links = []gitlabLink{}
+	for _, l := range links {
+		if status, v := f.addLink(e, l); status != 201 {
+			return status, v
+		}
+	}
+	f.releases = append(f.releases, e)
+	return 201, e
+}
+
+func (f *fakeGitLab) addLink(e *fakeRelease, l gitlabNewLink) (int, any) {
+	for _, o := range e.Assets.Links {
+		if o.Name == l.Name || o.URL == l.URL {
+			return 400, map[string]any{"message": map[string]any{"name": []string{"has already been taken"}}}
+		}
+	}
+	direct := f.URL + "/" + fakeProject + "/-/releases/" + e.Tag + "/downloads" + l.Direct
+	e.Assets.Links = append(e.Assets.Links, gitlabLink{Name: l.Name, URL: l.URL, Direct: direct})
+	return 201, e.Assets.Links[len(e.Assets.Links)-1]
+}
+
+func (f *fakeGitLab) listTags(q url.Values) (int, any) {
+	list := []map[string]any{}
+	for tag, protected := range f.tags {
+		if strings.HasPrefix(tag, strings.TrimPrefix(q.Get("search"), "^")) {
+			list = append(list, map[string]any{"name": tag, "protected": protected})
+		}
+	}
+	return 200, pageOf(list, q)
+}
+
+// state is all that a user of the project could see, by content.
+func (f *fakeGitLab) state() []string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var lines []string
+	for _, p := range f.packages {
+		for _, file := range p.files {
+			lines = append(lines, fmt.Sprintf("%s %s %s: %s %s", p.name, p.version, p.status, file.name, digest.FromBytes(file.data)))
+		}
+	}
+	for _, e := range f.releases {
+		for _, l := range e.Assets.Links {
+			lines = append(lines, fmt.Sprintf("release %s: %s %s %s", e.Tag, l.Name, strings.TrimPrefix(l.URL, f.URL), strings.TrimPrefix(l.Direct, f.URL)))
+		}
+	}
+	slices.Sort(lines)
+	return lines
+}
