@@ -25,6 +25,14 @@ type ChainSource interface {
 	Releases(ctx context.Context) iter.Seq2[digest.Digest, error]
 }
 
+// SnapshotSource is a [ChainSource] that also has what lies beside its releases.
+type SnapshotSource interface {
+	ChainSource
+	// ReleaseWithSnapshot is Release, with the interface snapshot beside it; nil
+	// where there is none.
+	ReleaseWithSnapshot(ctx context.Context, payload digest.Digest) (envelope, snapshot []byte, err error)
+}
+
 // ServerKey names a server within what is remembered.
 type ServerKey struct {
 	Namespace string `json:"namespace"`

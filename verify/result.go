@@ -3,6 +3,8 @@ package verify
 import (
 	_ "embed"
 
+	"github.com/opencontainers/go-digest"
+
 	"github.com/mcp-integrity/seal-action/seal"
 )
 
@@ -48,6 +50,8 @@ type Result struct {
 	Publisher *Publisher `json:"publisher,omitempty"`
 	// Provenance is the build provenance that was verified.
 	Provenance []Provenance `json:"provenance,omitempty"`
+	// Chain is how far back the chain was followed; nil where it was not looked at.
+	Chain *Chain `json:"chain,omitempty"`
 	// Missing is what the next level needs and nobody provided.
 	Missing []Missing `json:"missing,omitempty"`
 }
@@ -76,6 +80,38 @@ type Provenance struct {
 	Reason    string `json:"reason"`
 	// Subject is the digest of the artifact that it is about.
 	Subject string `json:"subject"`
+}
+
+// Chain is a chain that was followed from the manifest back (MIS §13.4).
+type Chain struct {
+	// Length counts the releases that were followed, the manifest's with them.
+	Length int `json:"length"`
+	// VerifiedTo says where the chain ends; "" where it was not followed so far.
+	VerifiedTo ChainEnd `json:"verified_to,omitzero"`
+	// Releases are the nearest ones, the manifest's first.
+	Releases []ChainRelease `json:"releases"`
+}
+
+// ChainEnd is where a chain ends.
+type ChainEnd string
+
+// The ends: the first release; one whose chain an earlier run verified; one by
+// which the publisher began a new chain.
+const (
+	First      ChainEnd = "first"
+	Remembered ChainEnd = "remembered"
+	Rerooted   ChainEnd = "rerooted"
+)
+
+// ChainRelease is one release of a chain.
+type ChainRelease struct {
+	Version string `json:"version"`
+	// Digest is the payload's, SHA-256.
+	Digest   digest.Digest  `json:"digest"`
+	IssuedAt seal.Timestamp `json:"issued_at"`
+	// Signer is the publisher's key or workflow; "" where its key is not known any
+	// more, and its successor vouches for it.
+	Signer string `json:"signer"`
 }
 
 // ToolResult is the result of MIS §19.3 for one tool. A nil pointer says that

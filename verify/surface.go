@@ -200,14 +200,4 @@ func (r *run) tied(have []ObservedArtifact) {
 	r.advise(seal.CodeSurfaceNotTied, "the server that ran is not the artifact, or inside it: the two were checked side by side, and nothing here ties them")
 }
 
-// lineage is step 6, as far as this run can make it.
-func (r *run) lineage() {
-	for _, t := range r.opened.Manifest.Tools {
-		if t.Lineage != nil && t.Lineage.PreviousVersion != nil {
-			r.skip("chain", "the manifest names a predecessor, and none was checked")
-			return
-		}
-	}
-}
-
 func ptr[T any](v T) *T { return &v }

@@ -14,7 +14,7 @@ func (r *run) levels() {
 	least, anyLive := 3, false
 	for _, name := range r.order {
 		c := r.checks[name]
-		e := seal.Evidence{Tool: c.sealed, Attestations: r.opened.Attestations, Artifact: c.artifact, Provenance: c.provenance, Warranted: c.warranted}
+		e := seal.Evidence{Tool: c.sealed, Attestations: r.opened.Attestations, Artifact: c.artifact, Provenance: c.provenance, Chain: c.chain, Warranted: c.warranted}
 		if live {
 			e.Interface = c.iface
 		}
@@ -57,6 +57,7 @@ func (r *run) toolResult(name string, c *toolChecks, roles []string) ToolResult 
 		InterfaceMatch: tristate(c.iface), InterfaceDetails: c.details,
 		ArtifactMatch:        tristate(c.artifact),
 		ProvenanceValid:      tristate(c.provenance),
+		ChainValid:           tristate(c.chain),
 		AttestationsVerified: roles,
 		Advisories:           orEmpty(c.advisories), Errors: orEmpty(c.errors),
 		VerifiedAt: r.result.VerifiedAt,

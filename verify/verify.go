@@ -88,8 +88,16 @@ type Verifier struct {
 	Artifacts ArtifactSource
 	// Provenance is nil where build provenance is not looked for.
 	Provenance ProvenanceSource
-	Policy     seal.Policy
-	Now        func() time.Time
+	// Chain has the releases before this one; nil where the chain is not looked
+	// at. Keys is asked by several goroutines at once then.
+	Chain ChainSource
+	// ChainAsked says that the caller named Chain: where the chain cannot be
+	// followed to its end, the run is undecided.
+	ChainAsked bool
+	// Memory keeps what was verified from run to run; nil where nothing does.
+	Memory Memory
+	Policy seal.Policy
+	Now    func() time.Time
 }
 
 // Verify runs MIS §19.2 over an envelope's bytes, as somebody fetched them. The
@@ -116,7 +124,7 @@ func (v *Verifier) Verify(ctx context.Context, envelope []byte) *Result {
 			r.surface(ctx)
 			r.artifacts(ctx)
 			r.provenance(ctx)
-			r.lineage()
+			r.lineage(ctx)
 		}
 		r.levels()
 	} else {
@@ -162,7 +170,7 @@ type toolChecks struct {
 	sealed              *seal.Tool
 	live                bool
 	iface, artifact     seal.Check
-	provenance          seal.Check
+	provenance, chain   seal.Check
 	warranted           *int // the SLSA level that the provenance warrants
 	details             InterfaceDetails
 	advisories, errors  []Finding
@@ -194,6 +202,9 @@ func (r *run) skipAll(reason string) {
 	}
 	if r.Provenance != nil {
 		r.skip("provenance", "%s", reason)
+	}
+	if r.Chain != nil {
+		r.skip("chain", "%s", reason)
 	}
 }
 

@@ -294,7 +294,9 @@ func TestVerify(t *testing.T) {
 		"a predecessor": {
 			change: func(_ *testing.T, s *scene) {
 				v := "1.2.3"
-				s.manifest.Tools[0].Lineage = &seal.Lineage{PreviousVersion: &v, PreviousManifestDigest: sealed}
+				for i := range s.manifest.Tools {
+					s.manifest.Tools[i].Lineage = &seal.Lineage{PreviousVersion: &v, PreviousManifestDigest: sealed}
+				}
 			},
 			outcome: seal.Pass, level: 1, skipped: []string{"chain"},
 		},

@@ -1,0 +1,222 @@
+package verify
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/opencontainers/go-digest"
+
+	"github.com/mcp-integrity/seal-action/lineage"
+	"github.com/mcp-integrity/seal-action/seal"
+)
+
+// Bounds of what a chain may cost.
+const (
+	// maxChain bounds the releases that are followed. A thousand is a normal
+	// chain and ten thousand a large one; each costs a fetch, a signature check
+	// and a hundred bytes that are kept until the end.
+	maxChain = 50_000
+	// maxListed bounds the names that are read from a source's list, each a claim
+	// of 32 bytes: a list longer than any chain is no list of releases.
+	maxListed = 2 * maxChain
+	// maxBeside bounds the releases beside the chain that are fetched to find a
+	// fork, a rollback or a predecessor. A source that holds one server's history
+	// has none; a stranger may have put any number there.
+	maxBeside = 1000
+	// maxInFlight bounds the releases that are in memory at one time, waiting to
+	// be opened or compared; each has at most [seal.MaxEnvelopeSize] bytes.
+	maxInFlight = 8
+	// maxAlike bounds the findings of one code that are reported: what is wrong in
+	// each of ten thousand links is read once. The rest is counted.
+	maxAlike = 20
+	// maxNearest bounds the releases that the result lists.
+	maxNearest = 10
+	// maxVersion bounds a version that is kept for each release, in bytes.
+	maxVersion = 64
+)
+
+// chain is the state of step 6, the walk from the manifest to the first release.
+type chain struct {
+	*run
+	// check is how it ended.
+	check seal.Check
+	// end says where; "" where it was not followed to an end.
+	end ChainEnd
+	// links are the releases that were followed, the manifest first.
+	links  links
+	alike  map[seal.Code]int
+	memory *recollection
+	head   *release
+	// oldest is the release that the walk ended at.
+	oldest *release
+	// gone is the link whose release the source does not have; nil where there is
+	// none.
+	gone *lineage.Link
+	// certificate is that of the last release that had one.
+	certificate *seal.Certificate
+	// newest is the newest release beside the chain, where it is newer than the
+	// manifest; else nil.
+	newest *witness
+}
+
+// lineage is step 6 (MIS §13.4): the link to the predecessor, and back to the
+// first release or to one whose chain an earlier run verified. A release says
+// nothing truer than its signature; a chain says that nobody slipped one in,
+// took one out, or exchanged one.
+func (r *run) lineage(ctx context.Context) {
+	c := &chain{run: r, alike: map[seal.Code]int{}, memory: &recollection{Memory: r.Memory}}
+	c.follow(ctx)
+	c.remember(ctx)
+	c.report()
+	for _, t := range r.checks {
+		if t.sealed != nil {
+			t.chain = c.check
+		}
+	}
+}
+
+func (c *chain) follow(ctx context.Context) {
+	m := c.opened.Manifest
+	c.memory.server = ServerKey{Namespace: m.Server.Publisher.Namespace, Name: m.Server.Name}
+	head, err := c.releaseOf(c.opened, digest.FromBytes(c.opened.Payload))
+	if err != nil {
+		c.broken(seal.CodeChainBroken, "", "%s: %v", c.opened.Manifest.Server.Name, err)
+		return
+	}
+	head.tools = c.observedTools()
+	c.head, c.oldest = head, head
+	c.links.add(head)
+	if c.Chain == nil {
+		c.unfollowed()
+	} else {
+		c.walk(ctx)
+		c.beside(ctx)
+	}
+	c.recall(ctx)
+	if c.newest != nil {
+		c.advise(seal.CodeRollback, "%s is not the newest: %s", c.head, c.newest)
+	}
+}
+
+// unfollowed is a chain that nobody gave a source for.
+func (c *chain) unfollowed() {
+	switch {
+	case !c.head.link.Absent:
+		c.skip("chain", "the manifest names a predecessor, and none was checked")
+	case c.head.reroot != "":
+		c.rerooted(c.head)
+	}
+}
+
+// broken reports what makes the chain wrong, wherever it stands in it.
+func (c *chain) broken(code seal.Code, tool, format string, args ...any) {
+	c.check = seal.Broken
+	if c.one(code) {
+		c.result.Errors = append(c.result.Errors, finding(code, tool, "", format, args...))
+	}
+}
+
+// advise reports what a reader should know of the chain.
+func (c *chain) advise(code seal.Code, format string, args ...any) {
+	if c.one(code) {
+		c.run.advise(code, format, args...)
+	}
+}
+
+// one counts a finding, and says whether it is among the first of its code.
+func (c *chain) one(code seal.Code) bool {
+	c.alike[code]++
+	return c.alike[code] <= maxAlike
+}
+
+// unavailable says that the chain cannot be followed to its end. It is no
+// finding against the manifest: that would be the source's to make.
+func (c *chain) unavailable(format string, args ...any) {
+	c.unmade("chain", format, args...)
+}
+
+// unmade says that a part of the check was not made, and why.
+func (c *chain) unmade(check, format string, args ...any) {
+	c.asked = c.asked || c.ChainAsked
+	if c.one(seal.CodeChainUnavailable) {
+		c.skip(check, format, args...)
+		c.run.advise(seal.CodeChainUnavailable, format, args...)
+	}
+}
+
+// report puts what was found into the result.
+func (c *chain) report() {
+	for _, code := range slices.Sorted(maps.Keys(c.alike)) {
+		if n := c.alike[code] - maxAlike; n > 0 {
+			c.skip("chain", "%d more findings like the %s that are listed", n, code.Name())
+		}
+	}
+	if c.Chain == nil || c.head == nil {
+		return
+	}
+	c.result.Chain = &Chain{Length: c.links.len(), VerifiedTo: c.end, Releases: c.links.nearest}
+}
+
+// rerooted says that the publisher began a new chain, and why.
+func (c *chain) rerooted(r *release) {
+	c.advise(seal.CodeChainRerooted, "%s begins a new chain; its publisher signed the reason: %.300q", r, r.reroot)
+}
+
+// walk follows the links.
+func (c *chain) walk(ctx context.Context) {
+	child := c.head
+	for a := range c.ancestors(ctx) {
+		if a.release == nil {
+			c.stopped(ctx, child, a)
+			return
+		}
+		c.join(child, a.release)
+		child, c.oldest = a.release, a.release
+		if a.remembered {
+			c.holds(Remembered)
+			return
+		}
+	}
+	switch {
+	case !child.link.Absent:
+		c.unavailable("%s names %s as its predecessor, which was not looked at: %v", child, child.link, ctx.Err())
+	case child.reroot != "":
+		c.rerooted(child)
+		c.holds(Rerooted)
+	default:
+		c.holds(First)
+	}
+}
+
+// holds ends a walk, whose links are right where nothing was found against them.
+func (c *chain) holds(end ChainEnd) {
+	c.end = end
+	if c.check == seal.NotMade && !c.head.link.Absent {
+		c.check = seal.Holds
+	}
+}
+
+// stopped is a predecessor that is not there, or is not it.
+func (c *chain) stopped(ctx context.Context, child *release, a ancestor) {
+	switch {
+	case a.wrong != 0:
+		c.broken(a.wrong, "", "%s names %s as its predecessor: %v", child, a.link, cause(a.err))
+	case child == c.head && c.memory.knows(ctx, child):
+		// An earlier run followed it; what that found still holds.
+		c.skip("chain", "an earlier run verified it down to the first release; the newest link was not looked at again: %v", a.err)
+		c.holds(Remembered)
+	default:
+		if errors.Is(a.err, ErrNoRelease) && a.link.Digest.Algorithm() == digest.SHA256 {
+			c.gone = &a.link
+		}
+		c.unavailable("%s names %s as its predecessor, which could not be had: %v", child, a.link, a.err)
+	}
+}
+
+// String names a release, for people.
+func (r *release) String() string {
+	return fmt.Sprintf("release %.64q (%.19s…)", lineage.VersionOf(r.manifest), r.digest)
+}
