@@ -94,14 +94,14 @@ func (m *mcpRegistry) fail(op string, err error, hint string, args ...any) error
 	if errors.As(err, &said) {
 		e.Status = said.status
 		if e.Hint == "" {
-			e.Hint = m.advise(said)
+			e.Hint = m.advise(op, said)
 		}
 	}
 	return e
 }
 
-// advise says what to change so that the registry no longer answers so.
-func (m *mcpRegistry) advise(said *statusError) string {
+// advise says what to change so that the registry no longer answers op so.
+func (m *mcpRegistry) advise(op string, said *statusError) string {
 	switch {
 	case said.status >= 300 && said.status < 400:
 		return "the registry redirects, and no token is sent elsewhere: name the address that it has now, as mcp-registry:https://HOST"
@@ -113,6 +113,8 @@ func (m *mcpRegistry) advise(said *statusError) string {
 		return "give the job `permissions: id-token: write`, or put a token of the registry, not older than five minutes, into " + registryTokenName
 	case said.status == http.StatusForbidden:
 		return "the namespace in server.json's name must be one that the registry says you may publish: io.github.OWNER is the owner of the repository whose job this is"
+	case said.status == http.StatusNotFound && strings.Contains(op, "/auth/"):
+		return "this registry takes no identity tokens of this platform: put a token of its own into " + registryTokenName
 	case said.status == http.StatusNotFound && said.says("ndpoint not found"), said.foreign && said.status == http.StatusNotFound:
 		return "is this an MCP registry? Name its address without a path, as mcp-registry:https://HOST"
 	case said.status == http.StatusTooManyRequests:

@@ -217,6 +217,10 @@ func (f *fakeMCP) publish(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	name := doc["name"].(string)
+	if doc["description"] == "" {
+		f.problem(w, 422, "Failed to publish server, invalid schema: call /validate for details")
+		return
+	}
 	if !granted(f.permitted, name) {
 		f.problem(w, 403, "You do not have permission to publish this server. You have permission to publish: "+strings.Join(f.permitted, ", ")+". Attempting to publish: "+name)
 		return

@@ -90,7 +90,7 @@ func (m *mcpRegistry) post(ctx context.Context, s *serverJSON, want sealedAt, do
 	var said *statusError
 	duplicate := errors.As(err, &said) && said.says("duplicate version")
 	if !duplicate && !errors.Is(err, verify.ErrUnavailable) {
-		return nil, m.fail("publish", err, "")
+		return nil, m.fail("publish", m.explained(ctx, err, doc), "")
 	}
 	at, lookErr := m.stands(ctx, s, want)
 	switch {
@@ -102,6 +102,19 @@ func (m *mcpRegistry) post(ctx context.Context, s *serverJSON, want sealedAt, do
 		return nil, m.fail("publish", err, "")
 	}
 	return nil, m.fail("publish", err, "run the job again: what is done stays done")
+}
+
+// explained adds what is wrong with a document that the registry only calls
+// invalid.
+func (m *mcpRegistry) explained(ctx context.Context, err error, doc []byte) error {
+	var said *statusError
+	if !errors.As(err, &said) || said.status != http.StatusUnprocessableEntity {
+		return err
+	}
+	if why := m.api.validate(ctx, doc); why != nil && !errors.As(why, &said) && !errors.Is(why, verify.ErrUnavailable) {
+		return fmt.Errorf("%w: %w", err, why)
+	}
+	return err
 }
 
 // audience is whom an identity token for the registry is for: its origin, as the

@@ -218,6 +218,9 @@ func TestMCPRegistryRefuses(t *testing.T) {
 				f.fault = at("/v0.1/auth", mcpFault{status: 401, body: "GitHub OIDC exchange disabled: this deployment has no audience configured"})
 			},
 			want: "HTTP 401", hint: registryTokenName},
+		{name: "no identity tokens", env: func(e *Env) { e.Token = identity },
+			prepare: func(f *fakeMCP) { f.fault = at("/v0.1/auth", mcpFault{status: 404, body: "Endpoint not found."}) },
+			want:    "HTTP 404", hint: "takes no identity tokens"},
 		{name: "no identity", env: func(e *Env) {
 			e.Token = func(context.Context, string) (string, error) { return "", errors.New("no permission") }
 		}, want: "no permission", hint: "id-token: write"},
@@ -233,6 +236,7 @@ func TestMCPRegistryRefuses(t *testing.T) {
 		{name: "twice the version", old: `"version": "1.0.0",`, new: `"version": "1.0.0", "version": "1.0.0",`, want: "duplicate", hint: "correct"},
 		{name: "latest", old: `"version": "1.0.0",`, new: `"version": "latest",`, want: `version "latest"`, hint: "correct"},
 		{name: "another member of _meta", old: `"packages"`, new: `"_meta": {"org.example/x": 1}, "packages"`, want: "HTTP 422: the registry says \"validation failed; unexpected property (body._meta)\"", hint: "validate"},
+		{name: "no description", old: `"Reads files <&> nothing else"`, new: `""`, want: `call /validate for details": it is not valid at "description": "too short"`, hint: "validate"},
 		{name: "_meta that is no object", old: `"packages"`, new: `"_meta": null, "packages"`, want: "_meta: got null, want an object"},
 		{name: "no room", old: `"packages"`, new: `"_meta": {"` + publisherMember + `": {"org.example/x": "` + strings.Repeat("<", 700) + `"}}, "packages"`, want: "want at most 4096", hint: "shorten"},
 		{name: "no registry", prepare: func(f *fakeMCP) { f.fault = at("/", mcpFault{status: 404, body: "<html>"}) }, want: "HTTP 404: the answer is no MCP registry's", hint: "is this an MCP registry?", is: verify.ErrUnavailable},
