@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"iter"
 	"net/http"
 	"net/url"
@@ -43,7 +44,7 @@ func (m *mcpRegistry) serverName() (string, error) {
 	}
 	if _, s, err := m.document(); err == nil {
 		return s.Name, nil
-	} else if m.env.ServerJSON != "" {
+	} else if !errors.Is(err, fs.ErrNotExist) {
 		return "", err
 	}
 	if err := checkServerName(m.env.ServerID); err != nil {
@@ -119,9 +120,11 @@ func (m *mcpRegistry) loaded(ctx context.Context) (*registryIndex, error) {
 	return nil, m.fail("list versions", err, "")
 }
 
-// Latest implements [Place]. Releases that the registry marks as deleted count:
+// Latest implements [Place]. The registry is asked anew each time: what it showed
+// before may have been replaced since. Releases that it marks as deleted count:
 // the next one chains onto them all the same, as in every other place.
 func (m *mcpRegistry) Latest(ctx context.Context) (Release, error) {
+	m.forget()
 	x, err := m.loaded(ctx)
 	if err != nil {
 		return Release{}, err
@@ -129,36 +132,34 @@ func (m *mcpRegistry) Latest(ctx context.Context) (Release, error) {
 	if x.latest == "" {
 		return Release{}, m.fail("look for the newest release", fmt.Errorf("%w: no version of %s has %s", verify.ErrNoRelease, x.server, sealedMember), "")
 	}
-	r, u, err := m.envelope(ctx, x, x.latest)
+	entry := x.at[x.latest]
+	r, u, err := m.release(ctx, x.latest, entry)
 	if err != nil {
 		return Release{}, err
 	}
-	if x.at[x.latest].deleted {
-		m.say("version %.100q is marked as deleted there", x.at[x.latest].version)
-	}
-	stem, ok := strings.CutSuffix(u.Path, EnvelopeSuffix)
-	if !ok {
-		return r, nil
-	}
-	if r.Snapshot, err = m.beside(ctx, u, stem+SnapshotSuffix, fingerprint.MaxSnapshotSize); err == nil {
-		r.Provenance, err = m.beside(ctx, u, stem+ProvenanceSuffix, maxBundle)
-	}
-	if err != nil {
+	// Whoever asks for the newest does not know its digest: the registry does.
+	if err := m.holdAgainst(r, x.latest, entry); err != nil {
 		return Release{}, err
 	}
-	return r, nil
+	if entry.deleted {
+		m.say("version %.100q is marked as deleted there", entry.version)
+	}
+	r.Provenance, err = m.beside(ctx, u, ProvenanceSuffix, maxBundle)
+	return r, err
 }
 
-// Find implements [Place].
+// Find implements [Place], but for the provenance: nobody looks at an ancestor's,
+// and a chain has many. Whoever knows the digest holds the release against it.
 func (m *mcpRegistry) Find(ctx context.Context, payload digest.Digest) (Release, error) {
 	x, err := m.loaded(ctx)
 	if err != nil {
 		return Release{}, err
 	}
-	if _, ok := x.at[payload]; !ok {
+	entry, ok := x.at[payload]
+	if !ok {
 		return Release{}, m.fail("look for a release", fmt.Errorf("%w: no version of %s has the digest %q", verify.ErrNoRelease, x.server, payload), "")
 	}
-	r, _, err := m.envelope(ctx, x, payload)
+	r, _, err := m.release(ctx, payload, entry)
 	return r, err
 }
 
@@ -180,31 +181,38 @@ func (m *mcpRegistry) List(ctx context.Context) iter.Seq2[digest.Digest, error] 
 	}
 }
 
-// envelope fetches what a pointer points to, and holds it against the digest that
-// the registry states.
-func (m *mcpRegistry) envelope(ctx context.Context, x *registryIndex, payload digest.Digest) (Release, *url.URL, error) {
-	entry := x.at[payload]
-	op := fmt.Sprintf("fetch version %.100q", entry.version)
+// fetching is what is done for a version, in words.
+func (e registryEntry) fetching() string { return fmt.Sprintf("fetch version %.100q", e.version) }
+
+// release fetches what a pointer points to, and the snapshot beside it.
+func (m *mcpRegistry) release(ctx context.Context, payload digest.Digest, entry registryEntry) (Release, *url.URL, error) {
+	const hint = "name another place that has it, by --previous"
 	if entry.url == "" {
-		return Release{}, nil, m.fail(op, fmt.Errorf("%w: the registry has its digest only, %s", verify.ErrUnavailable, payload), "name another place that has the envelope, by --previous")
+		return Release{}, nil, m.fail(entry.fetching(), fmt.Errorf("%w: the registry has its digest only, %s", verify.ErrUnavailable, payload), hint)
 	}
 	u, client, err := m.clientFor(entry.url)
 	if err != nil {
-		return Release{}, nil, m.fail(op, fmt.Errorf("%w: %w", verify.ErrUnavailable, err), "name another place that has the envelope, by --previous")
+		return Release{}, nil, m.fail(entry.fetching(), fmt.Errorf("%w: %w", verify.ErrUnavailable, err), hint)
 	}
-	data, err := fetch.Get(ctx, client, u, seal.MaxEnvelopeSize)
-	if err != nil {
-		return Release{}, nil, m.fail(op, err, "is the address that the registry names still the envelope's? Name another place that has it, by --previous")
+	r := Release{Ref: fmt.Sprintf("%s version %s", m.name, entry.version)}
+	if r.Envelope, err = fetch.Get(ctx, client, u, seal.MaxEnvelopeSize); err != nil {
+		return Release{}, nil, m.fail(entry.fetching(), err, hint)
 	}
-	e, err := seal.ParseEnvelope(data)
+	r.Snapshot, err = m.beside(ctx, u, SnapshotSuffix, fingerprint.MaxSnapshotSize)
+	return r, u, err
+}
+
+// holdAgainst refuses what is not what the registry states.
+func (m *mcpRegistry) holdAgainst(r Release, payload digest.Digest, entry registryEntry) error {
+	e, err := seal.ParseEnvelope(r.Envelope)
 	if err != nil {
-		return Release{}, nil, m.fail(op, fmt.Errorf("%s: %w", fetch.PublicURL(entry.url), err), "")
+		return m.fail(entry.fetching(), fmt.Errorf("%w: %s: %w", ErrConflict, fetch.PublicURL(entry.url), err), "what stood at that address was replaced: compare it with another place")
 	}
 	if got := e.PayloadDigest(digest.SHA256); got != payload {
-		return Release{}, nil, m.fail(op, fmt.Errorf("%s has the digest %q, want %q, which the registry states", fetch.PublicURL(entry.url), got, payload),
-			"what stands at that address was replaced: compare it with another place")
+		return m.fail(entry.fetching(), fmt.Errorf("%w: %s has the digest %q, want %q, which the registry states", ErrConflict, fetch.PublicURL(entry.url), got, payload),
+			"what stood at that address was replaced: compare it with another place")
 	}
-	return Release{Envelope: data, Ref: fmt.Sprintf("%s version %s", m.name, entry.version)}, u, nil
+	return nil
 }
 
 // clientFor is the client for a URL that the registry's answer names: a
@@ -223,10 +231,15 @@ func (m *mcpRegistry) clientFor(raw string) (*url.URL, *http.Client, error) {
 	return nil, nil, fmt.Errorf("the registry names %.200q as the envelope's address, want https", raw)
 }
 
-// beside fetches what may lie beside an envelope; nil where nothing does.
-func (m *mcpRegistry) beside(ctx context.Context, envelope *url.URL, path string, limit int64) ([]byte, error) {
+// beside fetches what may lie beside an envelope, named as everywhere; nil where
+// nothing does.
+func (m *mcpRegistry) beside(ctx context.Context, envelope *url.URL, suffix string, limit int64) ([]byte, error) {
+	stem, ok := strings.CutSuffix(envelope.Path, EnvelopeSuffix)
+	if !ok {
+		return nil, nil
+	}
 	u := *envelope
-	u.Path, u.RawPath = path, ""
+	u.Path, u.RawPath = stem+suffix, ""
 	_, client, err := m.clientFor(u.String())
 	if err != nil {
 		return nil, err

@@ -95,7 +95,7 @@ func TestMCPRegistryChain(t *testing.T) {
 	if err != nil || digestOf(t, newest) != last.Payload || string(newest.Snapshot) != "snapshot of 1.2.0" || newest.Provenance != nil {
 		t.Errorf("Latest: %v, %q, %q", err, newest.Snapshot, newest.Provenance)
 	}
-	if n := f.asked("GET /v0.1/servers/io.github.acme/file-tools/versions"); n != 2*3+1 {
+	if n := f.asked("GET /v0.1/servers/io.github.acme/file-tools/versions"); n != 2*3+2 {
 		t.Errorf("the versions were asked for %d times", n)
 	}
 }
@@ -463,11 +463,11 @@ func TestMCPRegistrySource(t *testing.T) {
 		}, is: verify.ErrUnavailable, want: "404"},
 		{name: "another release", prepare: func(f *fakeMCP, r Sealed) {
 			f.versions = []*fakeVersion{entry("1.0.0", point(r, f.release(t, "6.6.6").URL))}
-		}, want: "which the registry states"},
+		}, is: ErrConflict, want: "which the registry states"},
 		{name: "no JSON", prepare: func(f *fakeMCP, r Sealed) {
 			f.files["x.json"] = []byte("<html>")
 			f.versions = []*fakeVersion{entry("1.0.0", point(r, f.URL+"/files/x.json"))}
-		}, want: "MANIFEST_PARSE_ERROR"},
+		}, is: ErrConflict, want: "MANIFEST_PARSE_ERROR"},
 		{name: "another server's versions", prepare: func(f *fakeMCP, r Sealed) {
 			f.fault = func(*http.Request) mcpFault {
 				return mcpFault{status: 200, body: `{"servers":[{"server":{"name":"io.github.mallory/x","version":"1"}}]}`}
@@ -508,6 +508,26 @@ func TestMCPRegistrySource(t *testing.T) {
 			t.Error("http on this machine: no error")
 		}
 	})
+	t.Run("a chain is told what stands there, and that it is new", func(t *testing.T) {
+		f := newFakeMCP(t)
+		m := f.place(t, "1.0.0", nil)
+		for _, version := range []string{"1.0.0", "1.1.0"} {
+			if _, err := f.place(t, version, nil).Publish(ctx, f.release(t, version)); err != nil {
+				t.Fatal(err)
+			}
+			if r, err := m.Latest(ctx); err != nil || digestOf(t, r) != f.release(t, version).Payload {
+				t.Errorf("Latest after %s: %v", version, err)
+			}
+		}
+		first, other := f.release(t, "1.0.0"), f.release(t, "6.6.6")
+		f.files["sha256-"+first.Payload.Encoded()+EnvelopeSuffix] = other.Envelope
+		if r, err := m.Find(ctx, first.Payload); err != nil || digestOf(t, r) != other.Payload || string(r.Snapshot) != "snapshot of 1.0.0" {
+			t.Errorf("Find of what was replaced: %v", err)
+		}
+		if _, err := m.Find(ctx, other.Payload); !errors.Is(err, verify.ErrNoRelease) {
+			t.Errorf("Find of what is not listed: %v", err)
+		}
+	})
 	t.Run("deleted and unsealed versions", func(t *testing.T) {
 		f := newFakeMCP(t)
 		for _, version := range []string{"1.0.0", "1.1.0"} {
@@ -538,7 +558,8 @@ func TestMCPRegistryName(t *testing.T) {
 		{"", Env{ServerID: fakeServer}, fakeServer},
 		{"", Env{ServerID: "no name"}, ""},
 		{"", Env{}, ""},
-		{"", Env{ServerID: fakeServer, ServerJSON: "no such file"}, ""},
+		{"", Env{ServerID: fakeServer, ServerJSON: "no such file"}, fakeServer},
+		{"", Env{ServerID: fakeServer, ServerJSON: "."}, ""},
 	} {
 		t.Chdir(t.TempDir())
 		p, err := openMCPRegistry(f.URL+tt.rest, tt.env)
