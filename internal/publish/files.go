@@ -2,6 +2,7 @@ package publish
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"path"
@@ -12,6 +13,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/opencontainers/go-digest"
 
+	"github.com/mcp-integrity/seal-action/internal/keys"
 	"github.com/mcp-integrity/seal-action/seal"
 	"github.com/mcp-integrity/seal-action/seal/fingerprint"
 	"github.com/mcp-integrity/seal-action/seal/strictjson"
@@ -76,6 +78,10 @@ func limitOf(name string) int64 {
 		return maxProvenance
 	case path.Base(name) == "index.json":
 		return maxIndex
+	case name == keysName:
+		return keys.MaxSetSize
+	case name == headersName:
+		return maxHosts
 	}
 	return seal.MaxEnvelopeSize
 }
@@ -199,17 +205,20 @@ func (x Index) Marshal() ([]byte, error) {
 	return data, nil
 }
 
-// With returns the index with the release e in it, before all that are older. One
-// that has it stays as it is.
+// With returns the index with the release e in it. One that has it stays as it is.
 func (x Index) With(e IndexEntry) Index {
 	if x.has(e.Payload) {
 		return x
 	}
-	at := slices.IndexFunc(x.Releases, func(o IndexEntry) bool { return !o.IssuedAt.After(e.IssuedAt.Time) })
-	if at < 0 {
-		at = len(x.Releases)
-	}
-	return Index{Releases: slices.Insert(slices.Clone(x.Releases), at, e)}
+	all := append(slices.Clone(x.Releases), e)
+	slices.SortFunc(all, newestFirst)
+	return Index{Releases: all}
+}
+
+// newestFirst is the order of an index. Of two that were issued at the same second
+// their digests decide, so that the same history is the same file.
+func newestFirst(a, b IndexEntry) int {
+	return cmp.Or(b.IssuedAt.Compare(a.IssuedAt.Time), cmp.Compare(a.Payload, b.Payload))
 }
 
 func (x Index) has(payload digest.Digest) bool {
