@@ -68,7 +68,7 @@ var (
 // it. An error wraps one of the errors above, and says that current must not
 // follow previous; the first that applies is given.
 func Next(previous Ancestor, current *seal.Manifest) (Link, error) {
-	if d := previous.Digest; d.Algorithm() != digest.SHA256 || d.Validate() != nil {
+	if d := previous.Digest; d.Validate() != nil || d.Algorithm() != digest.SHA256 {
 		return Link{}, fmt.Errorf("the release before: digest %.100q, want that of its payload, sha256 and 64 hex digits", d)
 	}
 	if err := next(previous.Manifest, current); err != nil {

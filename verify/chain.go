@@ -41,6 +41,9 @@ const (
 // chain is the state of step 6, the walk from the manifest to the first release.
 type chain struct {
 	*run
+	server ServerKey
+	// most bounds the releases that are followed.
+	most int
 	// check is how it ended.
 	check seal.Check
 	// end says where; "" where it was not followed to an end.
@@ -57,9 +60,10 @@ type chain struct {
 	gone *lineage.Link
 	// certificate is that of the last release that had one.
 	certificate *seal.Certificate
-	// newest is the newest release beside the chain, where it is newer than the
-	// manifest; else nil.
-	newest *witness
+	// newest is the newest release beside the chain that is newer than the
+	// manifest, and earlier the newest that is older than the walk's end; nil where
+	// there is none.
+	newest, earlier *witness
 }
 
 // lineage is step 6 (MIS §13.4): the link to the predecessor, and back to the
@@ -67,7 +71,8 @@ type chain struct {
 // nothing truer than its signature; a chain says that nobody slipped one in,
 // took one out, or exchanged one.
 func (r *run) lineage(ctx context.Context) {
-	c := &chain{run: r, alike: map[seal.Code]int{}, memory: &recollection{Memory: r.Memory}}
+	server := serverOf(r.opened.Manifest)
+	c := &chain{run: r, server: server, most: maxChain, alike: map[seal.Code]int{}, memory: &recollection{Memory: r.Memory, server: server}}
 	c.follow(ctx)
 	c.remember(ctx)
 	c.report()
@@ -79,11 +84,9 @@ func (r *run) lineage(ctx context.Context) {
 }
 
 func (c *chain) follow(ctx context.Context) {
-	m := c.opened.Manifest
-	c.memory.server = ServerKey{Namespace: m.Server.Publisher.Namespace, Name: m.Server.Name}
 	head, err := c.releaseOf(c.opened, digest.FromBytes(c.opened.Payload))
 	if err != nil {
-		c.broken(seal.CodeChainBroken, "", "%s: %v", c.opened.Manifest.Server.Name, err)
+		c.broken(seal.CodeChainBroken, "", "%v", err)
 		return
 	}
 	head.tools = c.observedTools()
@@ -96,9 +99,7 @@ func (c *chain) follow(ctx context.Context) {
 		c.beside(ctx)
 	}
 	c.recall(ctx)
-	if c.newest != nil {
-		c.advise(seal.CodeRollback, "%s is not the newest: %s", c.head, c.newest)
-	}
+	c.accuse()
 }
 
 // unfollowed is a chain that nobody gave a source for.
@@ -219,4 +220,8 @@ func (c *chain) stopped(ctx context.Context, child *release, a ancestor) {
 // String names a release, for people.
 func (r *release) String() string {
 	return fmt.Sprintf("release %.64q (%.19s…)", lineage.VersionOf(r.manifest), r.digest)
+}
+
+func serverOf(m *seal.Manifest) ServerKey {
+	return ServerKey{Namespace: m.Server.Publisher.Namespace, Name: m.Server.Name}
 }

@@ -23,8 +23,6 @@ type witness struct {
 	issued  time.Time
 	// link is its own; nil where only its time is remembered.
 	link *lineage.Link
-	// reroot says that its publisher began a new chain with it.
-	reroot bool
 	// seen says that an earlier run verified it.
 	seen bool
 	// ours says that it is of a publisher of this chain.
@@ -49,21 +47,24 @@ func (c *chain) beside(ctx context.Context) {
 	c.links.index()
 	names := c.listed(ctx)
 	successor := map[digest.Digest]*witness{}
-	var claims int
+	claims := 0
 	for b := range c.openBeside(ctx, names) {
 		switch {
 		case b.unavailable != nil:
 			c.unmade("fork", "%s could not be had from the source that lists it: %v", b.digest, b.unavailable)
-		case b.claims:
-			claims++
-		case b.release != nil:
-			w := &witness{digest: b.digest, version: shortVersion(b.manifest), issued: b.manifest.IssuedAt.Time, link: &b.link, reroot: b.reroot != "", ours: true}
+		case b.release == nil:
+			if b.claims != nil && b.claims.IssuedAt.Before(c.oldest.manifest.IssuedAt.Time) {
+				claims++
+			}
+		default:
+			link := b.link // a pointer into b would keep its manifest in memory
+			w := &witness{digest: b.digest, version: shortVersion(b.manifest), issued: b.manifest.IssuedAt.Time, link: &link, ours: true}
 			c.witness(w)
 			c.fork(successor, w)
 		}
 	}
 	if claims > 0 && c.end == First {
-		c.advise(seal.CodeChainAbsent, "%s names no predecessor; the source also shows %d releases that call themselves this publisher's, whose keys are not known here", c.oldest, claims)
+		c.advise(seal.CodeChainAbsent, "%s names no predecessor; the source also shows %d that call themselves earlier releases of this server, by keys that are not known here", c.oldest, claims)
 	}
 }
 
@@ -105,7 +106,7 @@ func (c *chain) listed(ctx context.Context) []digest.Digest {
 // earlier run verified for a publisher of this chain is older than where the walk
 // ended at a remembered release: it was its ancestor then.
 func (c *chain) unknown(ctx context.Context, d digest.Digest) bool {
-	if d.Algorithm() != digest.SHA256 || d.Validate() != nil {
+	if !isSHA256(d) {
 		return false // a claim of nothing
 	}
 	if c.end != Remembered {
@@ -119,9 +120,9 @@ func (c *chain) unknown(ctx context.Context, d digest.Digest) bool {
 type besideRelease struct {
 	*release
 	digest digest.Digest
-	// claims says that it calls itself this publisher's, under a key that nobody
-	// here knows.
-	claims bool
+	// claims is what it says of itself where it calls itself a release of this
+	// server, by a key that nobody here knows; else nil.
+	claims *seal.Manifest
 	// unavailable is why it could not be had.
 	unavailable error
 }
@@ -163,33 +164,52 @@ func (c *chain) openOne(ctx context.Context, b besideRelease, data []byte) besid
 		return b
 	}
 	rel, err := c.openRelease(ctx, e, b.digest)
-	if err != nil {
-		b.claims = seal.CodeOf(err, 0) == seal.CodeSignatureKeyNotFound && e.Claim().Namespace == c.memory.server.Namespace
-		return b
-	}
-	s := rel.manifest.Server
-	if (ServerKey{Namespace: s.Publisher.Namespace, Name: s.Name}) == c.memory.server && (c.expected || slices.Contains(c.links.origins, rel.origin())) {
-		b.release = rel
+	switch {
+	case err == nil:
+		if serverOf(rel.manifest) == c.server && (c.expected || slices.Contains(c.links.origins, rel.origin())) {
+			b.release = rel
+		}
+	case seal.CodeOf(err, 0) == seal.CodeSignatureKeyNotFound && e.Claim().Namespace == c.server.Namespace:
+		if m, err := seal.ParseManifest(e.Payload); err == nil && serverOf(m) == c.server {
+			b.claims = m
+		}
 	}
 	return b
 }
 
-// witness holds the chain against a release beside it.
+// witness holds the chain against a release beside it. What it proves of a
+// release that should have been named is reported once, by [chain.accuse].
 func (c *chain) witness(w *witness) {
 	head, oldest := c.head.manifest.IssuedAt, c.oldest.manifest.IssuedAt
 	switch {
 	case w.issued.After(head.Time) || w.link != nil && w.link.Digest == c.head.digest:
-		c.newer(w)
-	case !w.ours:
-		if c.end != Rerooted && c.head.link.Absent && c.head.reroot == "" {
-			c.advise(seal.CodeChainAbsent, "%s names no predecessor; %s, of another signer", c.head, w)
+		if c.newest == nil || w.issued.After(c.newest.issued) {
+			c.newest = w
 		}
-	case c.gone != nil && w.issued.Before(oldest.Time):
+	case w.issued.Before(oldest.Time):
+		if c.earlier == nil || w.ours && !c.earlier.ours || w.ours == c.earlier.ours && w.issued.After(c.earlier.issued) {
+			c.earlier = w
+		}
+	case w.seen && w.ours && c.end != "" && w.issued.After(oldest.Time) && w.issued.Before(head.Time):
+		c.broken(seal.CodeChainFork, "", "the chain of %s passes over a release: %s", c.head, w)
+	}
+}
+
+// accuse reports what the releases beside the chain prove together.
+func (c *chain) accuse() {
+	if c.newest != nil {
+		c.advise(seal.CodeRollback, "%s is not the newest: %s", c.head, c.newest)
+	}
+	switch w := c.earlier; {
+	case w == nil:
+	case c.gone != nil && w.ours:
 		c.broken(seal.CodeChainBroken, "", "%s names %s as its predecessor, which was removed: %s", c.oldest, c.gone, w)
-	case c.oldest.link.Absent && c.oldest.reroot == "" && w.issued.Before(oldest.Time):
+	case !c.oldest.link.Absent || c.oldest.reroot != "":
+		// an ancestor of where the walk ended, or of the chain before this one
+	case w.ours:
 		c.broken(seal.CodeChainBroken, "", "%s names no predecessor, and is not the first: %s", c.oldest, w)
-	case w.seen && w.issued.After(oldest.Time) && w.issued.Before(head.Time) && c.end != "":
-		c.broken(seal.CodeChainFork, "", "the chain of %s passes over another release of the same time: %s", c.head, w)
+	default:
+		c.advise(seal.CodeChainAbsent, "%s names no predecessor: %s, signed by another", c.oldest, w)
 	}
 }
 
@@ -211,11 +231,4 @@ func (c *chain) fork(successor map[digest.Digest]*witness, w *witness) {
 		return
 	}
 	successor[w.link.Digest] = w
-}
-
-// newer keeps the newest release that is known beside the chain.
-func (c *chain) newer(w *witness) {
-	if c.newest == nil || w.issued.After(c.newest.issued) {
-		c.newest = w
-	}
 }

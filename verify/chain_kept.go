@@ -56,6 +56,11 @@ func shortVersion(m *seal.Manifest) string {
 	return strings.Clone(v)
 }
 
+// isSHA256 says whether a stranger's text is a digest as payloads are named.
+func isSHA256(d digest.Digest) bool {
+	return d.Validate() == nil && d.Algorithm() == digest.SHA256
+}
+
 // raw is the 32 bytes of a SHA-256.
 func raw(d digest.Digest) (b [32]byte) {
 	if n, err := hex.Decode(b[:], []byte(d.Encoded())); err != nil || n != len(b) {
@@ -81,7 +86,7 @@ func (l *links) index() {
 
 // find returns the place of a release in the chain, 0 for the newest.
 func (l *links) find(d digest.Digest) (int, bool) {
-	if d.Algorithm() != digest.SHA256 || d.Validate() != nil {
+	if !isSHA256(d) {
 		return 0, false
 	}
 	want := raw(d)

@@ -40,7 +40,7 @@ func (c *chain) ancestors(ctx context.Context) iter.Seq[ancestor] {
 			link, known := c.head.link, c.memory.knows(ctx, c.head)
 			for n := 1; !link.Absent; n++ {
 				a := ancestor{link: link}
-				if n == maxChain {
+				if n == c.most {
 					a.err = fmt.Errorf("%w: %d releases were followed, and no more are", ErrUnavailable, n)
 				}
 				var e *seal.Envelope

@@ -82,7 +82,7 @@ func (c *chain) remember(ctx context.Context) {
 			all = all[:1]
 		}
 		for part := range slices.Chunk(all, maxRemembered) {
-			if c.memory.err = c.Memory.Remember(ctx, c.memory.server, c.links.seen(part, whole)); c.memory.err != nil {
+			if c.memory.err = c.Memory.Remember(ctx, c.server, c.links.seen(part, whole)); c.memory.err != nil {
 				break
 			}
 		}
