@@ -1,7 +1,7 @@
 package lineage
 
 import (
-	"slices"
+	"maps"
 
 	"github.com/mcp-integrity/seal-action/seal"
 )
@@ -30,13 +30,7 @@ func (f Flags) Any() bool { return f.Interface || f.Capabilities || f.SideEffect
 
 // sameCapabilities compares them as sets: their order says nothing.
 func sameCapabilities(a, b []seal.Capability) bool {
-	in := func(list []seal.Capability, c seal.Capability) bool {
-		return slices.ContainsFunc(list, func(o seal.Capability) bool {
-			return o.Resource == c.Resource && o.Scope == c.Scope && o.Required == c.Required && sameSet(o.Actions, c.Actions)
-		})
-	}
-	return !slices.ContainsFunc(a, func(c seal.Capability) bool { return !in(b, c) }) &&
-		!slices.ContainsFunc(b, func(c seal.Capability) bool { return !in(a, c) })
+	return len(onlyIn(a, b)) == 0 && len(onlyIn(b, a)) == 0
 }
 
 func sameSideEffects(a, b seal.SideEffects) bool {
@@ -48,7 +42,4 @@ func sameSideEffects(a, b seal.SideEffects) bool {
 		a.PersistsData == b.PersistsData
 }
 
-func sameSet(a, b []string) bool {
-	return !slices.ContainsFunc(a, func(s string) bool { return !slices.Contains(b, s) }) &&
-		!slices.ContainsFunc(b, func(s string) bool { return !slices.Contains(a, s) })
-}
+func sameSet(a, b []string) bool { return maps.Equal(setOf(a), setOf(b)) }

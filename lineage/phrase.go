@@ -42,21 +42,25 @@ func quote(s string) string {
 
 // enumerate names some of the names, and says how many there are besides.
 func enumerate(names []string) string {
-	var b strings.Builder
-	for i, name := range names[:min(len(names), maxNamed)] {
-		switch {
-		case i == 0:
-		case i == len(names)-1:
-			b.WriteString(" and ")
-		default:
-			b.WriteString(", ")
-		}
-		b.WriteString(quote(name))
+	var quoted []string
+	for _, name := range names[:min(len(names), maxNamed)] {
+		quoted = append(quoted, quote(name))
 	}
-	if n := len(names) - maxNamed; n > 0 {
-		b.WriteString(" and " + strconv.Itoa(n) + " more")
+	return joined(quoted, len(names))
+}
+
+// joined lists the first words of n.
+func joined(words []string, n int) string {
+	switch more := n - len(words); {
+	case n == 0:
+		return "nothing"
+	case more > 0:
+		return strings.Join(words, ", ") + " and " + strconv.Itoa(more) + " more"
+	case n == 1:
+		return words[0]
 	}
-	return b.String()
+	last := len(words) - 1
+	return strings.Join(words[:last], ", ") + " and " + words[last]
 }
 
 // glimpse returns v, or where it is too large a JSON string of its beginning.
@@ -91,3 +95,28 @@ func jsonStrings(names []string) jsontext.Value {
 	}
 	return append(array, ']')
 }
+
+// show returns a JSON value as it stands in a sentence.
+func show(n *node) string {
+	switch n.kind() {
+	case '"':
+		return quote(n.text())
+	case '{':
+		return "an object"
+	case '[':
+		return "an array"
+	}
+	return cut(string(n.raw), maxQuoted)
+}
+
+// showAll is [enumerate] for JSON values.
+func showAll(values []*node) string {
+	var shown []string
+	for _, n := range values[:min(len(values), maxNamed)] {
+		shown = append(shown, show(n))
+	}
+	return joined(shown, len(values))
+}
+
+// index returns i as a step of a pointer.
+func index(i int) string { return strconv.Itoa(i) }
