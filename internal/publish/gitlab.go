@@ -22,18 +22,18 @@ const (
 	// The entries of a page: GitLab gives a hundred at most.
 	gitlabPackagesPage = 100
 	gitlabReleasesPage = 20
-	// maxGitLabEntries is twice a large history, and below the 50,000 where GitLab
-	// ends its paging (docs.gitlab.com/administration/instance_limits).
-	maxGitLabEntries = 20_000
+	// maxGitLabPages is for 20,000 releases, twice a large history; of packages,
+	// GitLab lists 50,000 (docs.gitlab.com/administration/instance_limits).
+	maxGitLabPages = 1000
 	// maxGitLabFiles bounds the files of one package that are looked at. Ours has
 	// three; each interrupted or repeated upload by others adds one.
 	maxGitLabFiles = 1000
 	// maxGitLabName is that of a file, which a release's permanent link shares
 	// with its slash: 128 characters with it.
 	maxGitLabName = 127
-	// maxUploads is how often one file, release or link is tried where it is not
+	// maxGitLabTries is how often one file, release or link is tried where it is not
 	// known whether it took effect. Each try begins by looking.
-	maxUploads = 4
+	maxGitLabTries = 4
 )
 
 // gitlab is a project of a GitLab, and how it is asked: by plain REST. The client
@@ -55,8 +55,8 @@ type gitlab struct {
 	env                 Env
 	// client sends the token, to the server and nowhere else.
 	client *http.Client
-	// stranger asks for links that lead elsewhere, without a token.
-	stranger *http.Client
+	// nobody asks the server without a token, stranger whoever else a link leads to.
+	nobody, stranger *http.Client
 	// pause waits between two tries.
 	pause func(context.Context, time.Duration) error
 }
@@ -69,15 +69,15 @@ type gitlabToken struct {
 
 // isJob says that it is the job's own, which ends with the job and reaches the
 // job's project, and those that allow it.
-func (t gitlabToken) isJob() bool { return t.header == jobTokenHeader }
+func (t gitlabToken) isJob() bool { return t.header == gitlabJobHeader }
 
 const (
-	jobTokenHeader      = "JOB-TOKEN"
-	personalTokenHeader = "PRIVATE-TOKEN"
+	gitlabJobHeader      = "JOB-TOKEN"
+	gitlabPersonalHeader = "PRIVATE-TOKEN"
 
-	ownTokenVariable = "MCP_INTEGRITY_GITLAB_TOKEN"
-	jobTokenVariable = "CI_JOB_TOKEN"
-	anyTokenVariable = "GITLAB_TOKEN"
+	gitlabOwnToken = "MCP_INTEGRITY_GITLAB_TOKEN"
+	gitlabJobToken = "CI_JOB_TOKEN"
+	gitlabAnyToken = "GITLAB_TOKEN"
 )
 
 var (
@@ -164,7 +164,9 @@ func (g *gitlab) findServer() (api *url.URL, inJob bool, err error) {
 		// A project's own variables replace the predefined ones.
 		return nil, false, fmt.Errorf("CI_API_V4_URL: got %.100q, want CI_SERVER_URL, which is %.100q, and /api/v4", fetch.PublicURL(base), fetch.PublicURL(server))
 	case server == "" && base != "":
-		server = strings.TrimSuffix(base, "/api/v4")
+		if server, inJob = strings.CutSuffix(base, "/api/v4"); !inJob {
+			return nil, false, fmt.Errorf("CI_API_V4_URL: got %.100q, want one that ends in /api/v4", fetch.PublicURL(base))
+		}
 	case server == "":
 		server = hostURL(g.env.Getenv("GITLAB_HOST"))
 	}
@@ -192,9 +194,9 @@ func hostURL(host string) string {
 
 func (g *gitlab) findToken(inJob bool) error {
 	for _, t := range []gitlabToken{
-		{variable: ownTokenVariable, header: personalTokenHeader},
-		{variable: jobTokenVariable, header: jobTokenHeader},
-		{variable: anyTokenVariable, header: personalTokenHeader},
+		{variable: gitlabOwnToken, header: gitlabPersonalHeader},
+		{variable: gitlabJobToken, header: gitlabJobHeader},
+		{variable: gitlabAnyToken, header: gitlabPersonalHeader},
 	} {
 		t.value = strings.TrimSpace(g.env.Getenv(t.variable))
 		if t.value == "" || t.isJob() && !inJob {
@@ -220,7 +222,8 @@ func (g *gitlab) connect(api *url.URL) {
 		}
 		return follow(req, via)
 	}
-	g.client = withToken(retrying(base, g.env), g.token.header, g.token.value, api)
+	g.nobody = retrying(base, g.env)
+	g.client = withToken(g.nobody, g.token.header, g.token.value, api)
 	g.stranger = retrying(fetch.Guarded(), g.env)
 }
 

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 
 	"github.com/mcp-integrity/seal-action/internal/fetch"
 	"github.com/mcp-integrity/seal-action/seal/strictjson"
@@ -56,8 +57,8 @@ func (g *gitlab) do(ctx context.Context, c gitlabCall) ([]byte, http.Header, err
 		return nil, nil, g.refused(c.op, resp, body)
 	case int64(len(body)) > c.limit:
 		return nil, nil, &Error{Place: g.place, Op: c.op, Err: fmt.Errorf("more than %d bytes", c.limit), Hint: "what lies there is none of ours: look at it at " + g.server + "/" + g.project}
-	case isWebPage(resp.Header, body):
-		return nil, nil, g.unreached(c.op, errWebPage)
+	case isGitLabWebPage(resp.Header, body):
+		return nil, nil, g.unreached(c.op, errGitLabWebPage)
 	}
 	return body, resp.Header, nil
 }
@@ -87,14 +88,14 @@ func (c gitlabCall) request(ctx context.Context) (*http.Request, error) {
 	return req, nil
 }
 
-// isWebPage says that an answer is for eyes: the sign-in page of GitLab, or of a
+// isGitLabWebPage says that an answer is for eyes: the sign-in page of GitLab, or of a
 // proxy before it, comes with 200.
-func isWebPage(header http.Header, body []byte) bool {
+func isGitLabWebPage(header http.Header, body []byte) bool {
 	kind, _, _ := mime.ParseMediaType(header.Get("Content-Type"))
 	return kind == "text/html" && isPage(body)
 }
 
-var errWebPage = errors.New("got a web page, such as for signing in, want the API's answer")
+var errGitLabWebPage = errors.New("got a web page, such as for signing in, want the API's answer")
 
 // ask gets JSON of a bounded size into v. Members that v does not know are
 // GitLab's own affair.
@@ -113,9 +114,10 @@ func (g *gitlab) decode(op string, body []byte, v any) error {
 	return nil
 }
 
-// none names the place in an error that says that it has no such release.
-func (g *gitlab) none(err error) error {
-	if !errors.Is(err, verify.ErrNoRelease) {
+// named names the place in an error of its shelf.
+func (g *gitlab) named(err error) error {
+	var named *Error
+	if errors.As(err, &named) {
 		return err
 	}
 	return &Error{Place: g.place, Op: "look for the release", Err: err, Hint: fmt.Sprintf("is %s%s the file that was published (--output)?", g.env.Stem, EnvelopeSuffix)}
@@ -181,21 +183,21 @@ func (g *gitlab) download(ctx context.Context, raw, name string) ([]byte, error)
 		return nil, &Error{Place: g.place, Op: op, Err: fmt.Errorf("the link leads to %.200q, want an https URL", fetch.PublicURL(raw)), Hint: "the release's link of that name is none of ours: remove it, or name another release by @TAG"}
 	}
 	c := gitlabCall{op: op, method: http.MethodGet, url: u.String(), limit: limitOf(name)}
-	if own, err := url.Parse(g.server); err != nil || origin(own) != origin(u) {
+	if !strings.HasPrefix(c.url, g.server+"/") || gitlabDots(u.Path) {
 		c.client = g.stranger
 	}
 	body, _, err := g.do(ctx, c)
 	return body, err
 }
 
-// uncertain says that a request may have taken effect although it failed.
-func uncertain(err error) bool {
+// gitlabUncertain says that a request may have taken effect although it failed.
+func gitlabUncertain(err error) bool {
 	var e *Error
-	return errors.As(err, &e) && (e.Status == 0 || e.Status == http.StatusRequestTimeout || e.Status >= 500) && !errors.Is(err, ErrConflict)
+	return errors.As(err, &e) && errors.Is(err, verify.ErrUnavailable) && (e.Status == 0 || e.Status == http.StatusRequestTimeout || e.Status >= 500)
 }
 
-// hasStatus says which answer an error came of.
-func hasStatus(err error, status int) bool {
+// gitlabHasStatus says which answer an error came of.
+func gitlabHasStatus(err error, status int) bool {
 	var e *Error
 	return errors.As(err, &e) && e.Status == status
 }
@@ -205,14 +207,14 @@ func hasStatus(err error, status int) bool {
 func (g *gitlab) settle(ctx context.Context, change func() error, done func() (bool, error)) error {
 	for try := 1; ; try++ {
 		err := change()
-		if err == nil || !uncertain(err) || ctx.Err() != nil {
+		if err == nil || !gitlabUncertain(err) || ctx.Err() != nil {
 			return err
 		}
 		did, look := done()
 		if look == nil && did {
 			return nil
 		}
-		if look != nil || try == maxUploads {
+		if look != nil || try == maxGitLabTries {
 			return err
 		}
 		g.notify(fmt.Sprintf("%v; it took no effect, trying again", err))

@@ -19,7 +19,7 @@ const maxGitLabMessage = 300
 // unreached is the error for a server that did not answer, or not as GitLab does.
 func (g *gitlab) unreached(op string, err error) error {
 	hint := fmt.Sprintf("is %s the GitLab meant (CI_SERVER_URL, GITLAB_HOST), and reachable from here? See its status page", g.server)
-	if errors.Is(err, errWebPage) {
+	if errors.Is(err, errGitLabWebPage) {
 		hint = fmt.Sprintf("what stands before %s/api/v4 wants somebody to sign in: let this job pass it, and see that CI_SERVER_URL or GITLAB_HOST names the GitLab itself", g.server)
 	}
 	text := g.clean(fetch.Quiet(err).Error())
@@ -40,8 +40,8 @@ func (g *gitlab) refused(op string, resp *http.Response, body []byte) error {
 	said := g.clean(gitlabMessage(body))
 	e := &Error{Place: g.place, Op: op, Status: resp.StatusCode, Hint: g.hint(resp, said)}
 	switch {
-	case isWebPage(resp.Header, body):
-		e.Err = fmt.Errorf("%w: %w", verify.ErrUnavailable, errWebPage)
+	case isGitLabWebPage(resp.Header, body):
+		e.Err = fmt.Errorf("%w: %w", verify.ErrUnavailable, errGitLabWebPage)
 	case said == "":
 		e.Err = fmt.Errorf("%w: %s", verify.ErrUnavailable, http.StatusText(resp.StatusCode))
 	default:
@@ -99,6 +99,8 @@ func (g *gitlab) hint(resp *http.Response, said string) string {
 		return "an administrator sets the largest file: Admin > Settings > CI/CD > Package registry > Generic packages, and client_max_body_size of a proxy before GitLab"
 	case has("ref is not specified"):
 		return fmt.Sprintf("there is no tag %.100q: push it first, a release is never made with a tag of our own", g.tag)
+	case has("offset pagination"):
+		return "GitLab lists no more than that: another --output name keeps releases apart from what else lies there"
 	case status == http.StatusMethodNotAllowed, status >= 300 && status < 400:
 		return fmt.Sprintf("the project may have moved, and GitLab changes nothing by an old path: name its present one instead of %s", g.project)
 	case status == http.StatusConflict:
@@ -116,9 +118,9 @@ func (g *gitlab) hint(resp *http.Response, said string) string {
 func (g *gitlab) unauthorized() string {
 	switch {
 	case g.token.value == "":
-		return fmt.Sprintf("no token was sent: set %s to a token with scope read_api", ownTokenVariable)
+		return fmt.Sprintf("no token was sent: set %s to a token with scope read_api", gitlabOwnToken)
 	case g.token.isJob():
-		return fmt.Sprintf("%s ends with its job, and reaches what its user may: run this within the job, or set %s", jobTokenVariable, ownTokenVariable)
+		return fmt.Sprintf("%s ends with its job, and reaches what its user may: run this within the job, or set %s", gitlabJobToken, gitlabOwnToken)
 	}
 	return fmt.Sprintf("the token of %s is expired, revoked, or of another GitLab than %s: make a new project access token with scope api and role Developer", g.token.variable, g.server)
 }
@@ -126,7 +128,7 @@ func (g *gitlab) unauthorized() string {
 func (g *gitlab) forbidden(has func(...string) bool) string {
 	switch {
 	case has("job token", "token permission"):
-		return fmt.Sprintf("in %s, Settings > CI/CD > Job token permissions: add this job's project to the CI/CD job token allowlist, with Packages and Releases: Read and write where permissions are fine-grained; or set %s", g.project, ownTokenVariable)
+		return fmt.Sprintf("in %s, Settings > CI/CD > Job token permissions: add this job's project to the CI/CD job token allowlist, with Packages and Releases: Read and write where permissions are fine-grained; or set %s", g.project, gitlabOwnToken)
 	case has("package protected"):
 		return fmt.Sprintf("Settings > Packages and registries > Protected packages: let this user's role push the package %s", g.env.Stem)
 	case has("protected"):
@@ -158,7 +160,7 @@ func (g *gitlab) notFound() string {
 	text := fmt.Sprintf("GitLab says so as well of what one may not see: is %s on %s written right, and Package registry (and Releases) on for it under Settings > General > Visibility, project features, permissions?", g.project, g.server)
 	switch {
 	case g.token.value == "":
-		return text + fmt.Sprintf(" A private project needs a token: set %s", ownTokenVariable)
+		return text + fmt.Sprintf(" A private project needs a token: set %s", gitlabOwnToken)
 	case g.token.isJob():
 		return text + " Another project than the job's must have this one on its CI/CD job token allowlist (Settings > CI/CD > Job token permissions)"
 	}
@@ -168,11 +170,12 @@ func (g *gitlab) notFound() string {
 // limited quotes when GitLab will answer again
 // (docs.gitlab.com/administration/settings/user_and_ip_rate_limits, Response headers).
 func (g *gitlab) limited(resp *http.Response) string {
-	when := "a minute later"
-	if after := resp.Header.Get("Retry-After"); after != "" {
-		when = fmt.Sprintf("after %.20q seconds, as it asks", after)
-	} else if reset := resp.Header.Get("RateLimit-ResetTime"); reset != "" {
-		when = fmt.Sprintf("after %.40q, as it asks", reset)
+	when := "in a minute"
+	for _, name := range []string{"Retry-After", "RateLimit-ResetTime", "RateLimit-Reset"} {
+		if value := resp.Header.Get(name); value != "" {
+			when = fmt.Sprintf("when its %s says, %.40q", name, value)
+			break
+		}
 	}
 	return "the rate limit for this user or address is used up (Admin > Settings > Network > User and IP rate limits): run this again " + when
 }

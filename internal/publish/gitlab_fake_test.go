@@ -20,9 +20,9 @@ import (
 )
 
 const (
-	fakeProject = "acme/tools/files"
-	fakeToken   = "glpat-0123456789secret"
-	fakeJob     = "64_job-0123456789secret"
+	gitlabTestProject = "acme/tools/files"
+	gitlabTestToken   = "glpat-0123456789secret"
+	gitlabTestJob     = "64_job-0123456789secret"
 )
 
 // fakeGitLab is one project of a GitLab, as its documentation and its API's source
@@ -38,46 +38,46 @@ type fakeGitLab struct {
 	// answer replaces the answer to a request; nil leaves it.
 	answer func(r *http.Request) http.HandlerFunc
 	// fault decides what befalls a change.
-	fault func(step int, r *http.Request) fakeFault
+	fault func(step int, r *http.Request) gitlabFault
 
 	mu       sync.Mutex
 	next     int64
-	packages []*fakePackage
-	releases []*fakeRelease
+	packages []*fakeGitLabPackage
+	releases []*fakeGitLabRelease
 	// steps are the changes that were asked for, requests everything.
 	steps    []string
 	requests int
 	dead     bool
 }
 
-// fakeFault is what befalls a change.
-type fakeFault int
+// gitlabFault is what befalls a change.
+type gitlabFault int
 
 const (
-	noFault fakeFault = iota
-	refuseBefore
-	hangUpBefore
-	refuseAfter
-	hangUpAfter
-	truncateAfter
+	gitlabNoFault gitlabFault = iota
+	gitlabRefuseBefore
+	gitlabHangUpBefore
+	gitlabRefuseAfter
+	gitlabHangUpAfter
+	gitlabTruncateAfter
 	// The last two end the world as well: nothing answers any more.
-	dieBefore
-	dieAfter
+	gitlabDieBefore
+	gitlabDieAfter
 )
 
-type fakePackage struct {
+type fakeGitLabPackage struct {
 	id                    int64
 	name, version, status string
-	files                 []fakeFile
+	files                 []fakeGitLabFile
 }
 
-type fakeFile struct {
+type fakeGitLabFile struct {
 	id   int64
 	name string
 	data []byte
 }
 
-type fakeRelease struct {
+type fakeGitLabRelease struct {
 	Tag      string `json:"tag_name"`
 	Upcoming bool   `json:"upcoming_release,omitempty"`
 	Assets   struct {
@@ -95,8 +95,8 @@ func newFakeGitLab(t testing.TB) *fakeGitLab {
 // env is that of a job of the project's own.
 func (f *fakeGitLab) env(pairs ...string) Env {
 	vars := map[string]string{
-		"CI_SERVER_URL": f.URL, "CI_API_V4_URL": f.URL + "/api/v4", "CI_PROJECT_PATH": fakeProject,
-		"CI_COMMIT_TAG": "v1.2.4", "CI_JOB_TOKEN": fakeJob,
+		"CI_SERVER_URL": f.URL, "CI_API_V4_URL": f.URL + "/api/v4", "CI_PROJECT_PATH": gitlabTestProject,
+		"CI_COMMIT_TAG": "v1.2.4", "CI_JOB_TOKEN": gitlabTestJob,
 	}
 	for i := 0; i < len(pairs); i += 2 {
 		vars[pairs[i]] = pairs[i+1]
@@ -137,7 +137,7 @@ func (f *fakeGitLab) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	if f.dead {
-		hangUp(w)
+		gitlabHangUp(w)
 		return
 	}
 	body, err := io.ReadAll(r.Body)
@@ -146,10 +146,10 @@ func (f *fakeGitLab) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	if r.Method == http.MethodGet {
 		status, v := f.do(r, nil)
-		answerJSON(w, status, v)
+		gitlabAnswer(w, status, v)
 		return
 	}
-	what := noFault
+	what := gitlabNoFault
 	if f.fault != nil {
 		what = f.fault(len(f.steps), r)
 	}
@@ -165,45 +165,45 @@ func (f *fakeGitLab) heal() {
 }
 
 // change makes a change, or not, and says so, or not.
-func (f *fakeGitLab) change(w http.ResponseWriter, r *http.Request, body []byte, what fakeFault) {
+func (f *fakeGitLab) change(w http.ResponseWriter, r *http.Request, body []byte, what gitlabFault) {
 	switch what {
-	case refuseBefore:
-		answerJSON(w, 502, message("502 Bad Gateway"))
+	case gitlabRefuseBefore:
+		gitlabAnswer(w, 502, gitlabSays("502 Bad Gateway"))
 		return
-	case dieBefore:
+	case gitlabDieBefore:
 		f.dead = true
 		fallthrough
-	case hangUpBefore:
-		hangUp(w)
+	case gitlabHangUpBefore:
+		gitlabHangUp(w)
 		return
 	}
 	status, v := f.do(r, body)
 	switch what {
-	case refuseAfter:
-		answerJSON(w, 500, message("500 Internal Server Error"))
-	case truncateAfter:
+	case gitlabRefuseAfter:
+		gitlabAnswer(w, 500, gitlabSays("500 Internal Server Error"))
+	case gitlabTruncateAfter:
 		w.Header().Set("Content-Length", "1000")
-		answerJSON(w, status, v)
-	case dieAfter:
+		gitlabAnswer(w, status, v)
+	case gitlabDieAfter:
 		f.dead = true
-		hangUp(w)
-	case hangUpAfter:
-		hangUp(w)
+		gitlabHangUp(w)
+	case gitlabHangUpAfter:
+		gitlabHangUp(w)
 	default:
-		answerJSON(w, status, v)
+		gitlabAnswer(w, status, v)
 	}
 }
 
-func hangUp(w http.ResponseWriter) {
+func gitlabHangUp(w http.ResponseWriter) {
 	conn, _, err := w.(http.Hijacker).Hijack()
 	if err == nil {
 		conn.Close()
 	}
 }
 
-func message(text string) any { return map[string]string{"message": text} }
+func gitlabSays(text string) any { return map[string]string{"message": text} }
 
-func answerJSON(w http.ResponseWriter, status int, v any) {
+func gitlabAnswer(w http.ResponseWriter, status int, v any) {
 	if data, raw := v.([]byte); raw {
 		w.Header().Set("Content-Type", "application/octet-stream")
 		w.WriteHeader(status)
@@ -211,7 +211,7 @@ func answerJSON(w http.ResponseWriter, status int, v any) {
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")
-	if p, ok := v.(fakePage); ok {
+	if p, ok := v.(fakeGitLabPage); ok {
 		w.Header()["X-Next-Page"] = []string{p.next}
 		v = p.entries
 	}
@@ -223,10 +223,10 @@ func answerJSON(w http.ResponseWriter, status int, v any) {
 func (f *fakeGitLab) do(r *http.Request, body []byte) (int, any) {
 	job, personal := r.Header.Get("Job-Token"), r.Header.Get("Private-Token")
 	switch {
-	case job != "" && job != fakeJob, personal != "" && personal != fakeToken:
-		return 401, message("401 Unauthorized")
+	case job != "" && job != gitlabTestJob, personal != "" && personal != gitlabTestToken:
+		return 401, gitlabSays("401 Unauthorized")
 	case job == "" && personal == "" && (f.private || r.Method != http.MethodGet):
-		return 404, message("404 Project Not Found")
+		return 404, gitlabSays("404 Project Not Found")
 	}
 	segments := strings.Split(strings.TrimPrefix(r.URL.EscapedPath(), "/api/v4/"), "/")
 	for i, s := range segments {
@@ -235,8 +235,8 @@ func (f *fakeGitLab) do(r *http.Request, body []byte) (int, any) {
 	if segments[0] == "personal_access_tokens" {
 		return 200, map[string]any{"scopes": f.scopes}
 	}
-	if len(segments) < 2 || segments[0] != "projects" || segments[1] != fakeProject {
-		return 404, message("404 Project Not Found")
+	if len(segments) < 2 || segments[0] != "projects" || segments[1] != gitlabTestProject {
+		return 404, gitlabSays("404 Project Not Found")
 	}
 	switch s := segments[2:]; {
 	case len(s) == 0 && job == "":
@@ -252,16 +252,16 @@ func (f *fakeGitLab) do(r *http.Request, body []byte) (int, any) {
 	case len(s) == 2 && s[1] == "tags":
 		return f.listTags(r.URL.Query())
 	}
-	return 404, message("404 Not Found")
+	return 404, gitlabSays("404 Not Found")
 }
 
-// fakePage is a page of a list, by offset (docs.gitlab.com/api/rest, Pagination).
-type fakePage struct {
+// fakeGitLabPage is a page of a list, by offset (docs.gitlab.com/api/rest, Pagination).
+type fakeGitLabPage struct {
 	entries any
 	next    string
 }
 
-func pageOf[T any](all []T, q url.Values) fakePage {
+func gitlabPageOf[T any](all []T, q url.Values) fakeGitLabPage {
 	size, _ := strconv.Atoi(cmp.Or(q.Get("per_page"), "20"))
 	n, _ := strconv.Atoi(cmp.Or(q.Get("page"), "1"))
 	size = min(size, 100)
@@ -270,7 +270,7 @@ func pageOf[T any](all []T, q url.Values) fakePage {
 	if to < len(all) {
 		next = strconv.Itoa(n + 1)
 	}
-	return fakePage{entries: append([]T{}, all[from:to]...), next: next}
+	return fakeGitLabPage{entries: append([]T{}, all[from:to]...), next: next}
 }
 
 func (f *fakeGitLab) listPackages(q url.Values) (int, any) {
@@ -285,7 +285,7 @@ func (f *fakeGitLab) listPackages(q url.Values) (int, any) {
 		}
 		list = append(list, map[string]any{"id": p.id, "name": p.name, "version": p.version, "package_type": "generic", "status": p.status, "pipelines": []int{}})
 	}
-	return 200, pageOf(list, q)
+	return 200, gitlabPageOf(list, q)
 }
 
 func (f *fakeGitLab) listFiles(id string, q url.Values) (int, any) {
@@ -297,13 +297,13 @@ func (f *fakeGitLab) listFiles(id string, q url.Values) (int, any) {
 		for _, file := range p.files {
 			list = append(list, map[string]any{"id": file.id, "package_id": p.id, "file_name": file.name, "size": len(file.data), "file_sha256": digest.FromBytes(file.data).Encoded()})
 		}
-		return 200, pageOf(list, q)
+		return 200, gitlabPageOf(list, q)
 	}
-	return 404, message("404 Not found")
+	return 404, gitlabSays("404 Not found")
 }
 
 func (f *fakeGitLab) file(r *http.Request, name, version, file string, body []byte) (int, any) {
-	i := slices.IndexFunc(f.packages, func(p *fakePackage) bool { return p.name == name && p.version == version })
+	i := slices.IndexFunc(f.packages, func(p *fakeGitLabPackage) bool { return p.name == name && p.version == version })
 	if r.Method == http.MethodGet {
 		if i >= 0 {
 			for _, stored := range slices.Backward(f.packages[i].files) {
@@ -312,21 +312,21 @@ func (f *fakeGitLab) file(r *http.Request, name, version, file string, body []by
 				}
 			}
 		}
-		return 404, message("404 Not Found")
+		return 404, gitlabSays("404 Not Found")
 	}
 	if i < 0 {
 		f.next++
 		i = len(f.packages)
-		f.packages = append(f.packages, &fakePackage{id: f.next, name: name, version: version, status: "default"})
+		f.packages = append(f.packages, &fakeGitLabPackage{id: f.next, name: name, version: version, status: "default"})
 	}
 	p := f.packages[i]
-	if f.noDuplicates && slices.ContainsFunc(p.files, func(o fakeFile) bool { return o.name == file }) {
-		return 400, message("400 Bad request - Duplicate package is not allowed")
+	if f.noDuplicates && slices.ContainsFunc(p.files, func(o fakeGitLabFile) bool { return o.name == file }) {
+		return 400, gitlabSays("400 Bad request - Duplicate package is not allowed")
 	}
 	p.status = cmp.Or(r.URL.Query().Get("status"), p.status)
 	f.next++
-	p.files = append(p.files, fakeFile{id: f.next, name: file, data: body})
-	return 201, message("201 Created")
+	p.files = append(p.files, fakeGitLabFile{id: f.next, name: file, data: body})
+	return 201, gitlabSays("201 Created")
 }
 
 func (f *fakeGitLab) release(r *http.Request, s []string, body []byte) (int, any) {
@@ -339,23 +339,23 @@ func (f *fakeGitLab) release(r *http.Request, s []string, body []byte) (int, any
 	}
 	if r.Method == http.MethodPost {
 		if err := json.Unmarshal(body, &sent); err != nil {
-			return 400, message(err.Error())
+			return 400, gitlabSays(err.Error())
 		}
 	}
 	tag := sent.Tag
 	if len(s) > 0 {
 		tag = s[0]
 	}
-	i := slices.IndexFunc(f.releases, func(e *fakeRelease) bool { return e.Tag == tag })
+	i := slices.IndexFunc(f.releases, func(e *fakeGitLabRelease) bool { return e.Tag == tag })
 	switch {
 	case len(s) == 0 && r.Method == http.MethodGet:
 		newest := slices.Clone(f.releases)
 		slices.Reverse(newest)
-		return 200, pageOf(newest, r.URL.Query())
+		return 200, gitlabPageOf(newest, r.URL.Query())
 	case len(s) == 0:
 		return f.createRelease(tag, i >= 0, sent.Assets.Links)
 	case i < 0:
-		return 404, message("404 Not Found")
+		return 404, gitlabSays("404 Not Found")
 	case len(s) == 1:
 		return 200, f.releases[i]
 	}
@@ -364,12 +364,12 @@ func (f *fakeGitLab) release(r *http.Request, s []string, body []byte) (int, any
 
 func (f *fakeGitLab) createRelease(tag string, exists bool, links []gitlabNewLink) (int, any) {
 	if exists {
-		return 409, message("Release already exists")
+		return 409, gitlabSays("Release already exists")
 	}
 	if _, ok := f.tags[tag]; !ok {
-		return 422, message("Ref is not specified")
+		return 422, gitlabSays("Ref is not specified")
 	}
-	e := &fakeRelease{Tag: tag}
+	e := &fakeGitLabRelease{Tag: tag}
 	e.Assets.Links = []gitlabLink{}
 	for _, l := range links {
 		if status, v := f.addLink(e, l); status != 201 {
@@ -380,13 +380,13 @@ func (f *fakeGitLab) createRelease(tag string, exists bool, links []gitlabNewLin
 	return 201, e
 }
 
-func (f *fakeGitLab) addLink(e *fakeRelease, l gitlabNewLink) (int, any) {
+func (f *fakeGitLab) addLink(e *fakeGitLabRelease, l gitlabNewLink) (int, any) {
 	for _, o := range e.Assets.Links {
 		if o.Name == l.Name || o.URL == l.URL {
 			return 400, map[string]any{"message": map[string]any{"name": []string{"has already been taken"}}}
 		}
 	}
-	direct := f.URL + "/" + fakeProject + "/-/releases/" + e.Tag + "/downloads" + l.Direct
+	direct := f.URL + "/" + gitlabTestProject + "/-/releases/" + e.Tag + "/downloads" + l.Direct
 	e.Assets.Links = append(e.Assets.Links, gitlabLink{Name: l.Name, URL: l.URL, Direct: direct})
 	return 201, e.Assets.Links[len(e.Assets.Links)-1]
 }
@@ -398,7 +398,7 @@ func (f *fakeGitLab) listTags(q url.Values) (int, any) {
 			list = append(list, map[string]any{"name": tag, "protected": protected})
 		}
 	}
-	return 200, pageOf(list, q)
+	return 200, gitlabPageOf(list, q)
 }
 
 // state is all that a user of the project could see, by content.

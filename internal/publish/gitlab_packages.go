@@ -25,7 +25,7 @@ import (
 // it shows the package (gitlab: Packages::Generic::CreatePackageFileService).
 type gitlabPackages struct {
 	*gitlab
-	shelf *shelf[gitlabPackage]
+	shelf *gitlabShelf[gitlabPackage]
 }
 
 func openGitLabPackages(rest string, env Env) (Place, error) {
@@ -41,7 +41,7 @@ func openGitLabPackages(rest string, env Env) (Place, error) {
 
 func (g *gitlab) packages() *gitlabPackages {
 	p := &gitlabPackages{gitlab: g}
-	p.shelf = newShelf(p.page, p.envelope)
+	p.shelf = newGitLabShelf(p.page, p.envelope)
 	return p
 }
 
@@ -70,11 +70,13 @@ const (
 )
 
 // standing is one version of the package, as it stands.
-type standing struct {
+type gitlabStanding struct {
 	gitlabPackage
 	found bool
 	// files are the newest of each name: those that GitLab serves.
 	files map[string]gitlabFile
+	// single are the names whose every upload had the same bytes.
+	single map[string]bool
 }
 
 // visible says that everybody sees it who sees the registry. Old GitLabs say nothing of it.
@@ -83,7 +85,7 @@ func (p gitlabPackage) visible() bool {
 }
 
 // holds says whether a file of these very bytes is the one that is served.
-func (s standing) holds(name string, data []byte) bool {
+func (s gitlabStanding) holds(name string, data []byte) bool {
 	f, ok := s.files[name]
 	return ok && f.SHA256 == digest.FromBytes(data).Encoded()
 }
@@ -91,7 +93,7 @@ func (s standing) holds(name string, data []byte) bool {
 // Check implements [Place].
 func (p *gitlabPackages) Check(ctx context.Context) error {
 	if p.token.value == "" && !p.env.ReadOnly {
-		return &Error{Place: p.place, Op: "check the token", Err: errors.New("there is none"), Hint: fmt.Sprintf("in a GitLab job %s is there by itself; elsewhere set %s to a project access token with scope api and role Developer", jobTokenVariable, ownTokenVariable)}
+		return &Error{Place: p.place, Op: "check the token", Err: errors.New("there is none"), Hint: fmt.Sprintf("in a GitLab job %s is there by itself; elsewhere set %s to a project access token with scope api and role Developer", gitlabJobToken, gitlabOwnToken)}
 	}
 	if _, _, err := p.list(ctx, "look at the package registry", url.Values{}, 1, 1); err != nil {
 		return err
@@ -170,51 +172,75 @@ func (p *gitlabPackages) Publish(ctx context.Context, r Sealed) (Receipt, error)
 		receipt.State = Completed
 	}
 	if added > 0 {
-		err = p.confirm(ctx, version, r)
+		if err := p.confirm(ctx, version, r); err != nil {
+			return Receipt{}, err
+		}
 	}
-	return receipt, err
+	if !p.isPublic(ctx, receipt.URL) {
+		receipt.Notes = append(receipt.Notes, "only those who may see the project can fetch it, by a token: "+receipt.URL)
+		receipt.URL = ""
+	}
+	return receipt, nil
 }
 
 // stand looks at one version of the package, hidden or not.
-func (p *gitlabPackages) stand(ctx context.Context, version string) (standing, error) {
-	op := "look at package version " + version
+func (p *gitlabPackages) stand(ctx context.Context, version string) (gitlabStanding, error) {
 	for _, status := range []string{"", gitlabHidden} {
-		q := url.Values{"package_version": {version}}
-		if status != "" {
-			q.Set("status", status)
+		pkg, found, err := p.findVersion(ctx, version, status)
+		if err != nil {
+			return gitlabStanding{}, err
 		}
-		for n, seen := 1, 0; seen < maxGitLabEntries; n++ {
-			page, more, err := p.list(ctx, op, q, gitlabPackagesPage, n)
-			if err != nil {
-				return standing{}, err
-			}
-			for _, pkg := range page {
-				if pkg.Version != version || !p.isOurs(pkg) {
-					continue
-				}
-				if pkg.Status != gitlabHidden && !pkg.visible() {
-					return standing{}, &Error{Place: p.place, Op: op, Err: fmt.Errorf("%w: its status is %.40q", verify.ErrUnavailable, pkg.Status), Hint: "delete it under Deploy > Package registry, and run this again"}
-				}
-				return p.filesOf(ctx, pkg)
-			}
-			if seen += len(page); !more {
-				break
-			}
+		if found {
+			return p.filesOf(ctx, pkg)
 		}
 	}
-	return standing{}, nil
+	return gitlabStanding{}, nil
+}
+
+// findVersion looks for a version among the packages of one status, "" for those
+// that are shown.
+func (p *gitlabPackages) findVersion(ctx context.Context, version, status string) (gitlabPackage, bool, error) {
+	op := "look at package version " + version
+	q := url.Values{"package_version": {version}}
+	if status != "" {
+		q.Set("status", status)
+	}
+	fail := func(what string) error {
+		return &Error{Place: p.place, Op: op, Err: fmt.Errorf("%w: %s", verify.ErrUnavailable, what), Hint: "delete it under Deploy > Package registry, or choose another --output name"}
+	}
+	for n := 1; n <= maxGitLabPages; n++ {
+		page, more, err := p.list(ctx, op, q, gitlabPackagesPage, n)
+		if err != nil {
+			return gitlabPackage{}, false, err
+		}
+		for _, pkg := range page {
+			if pkg.Version != version || !p.isOurs(pkg) {
+				continue
+			}
+			if pkg.Status != gitlabHidden && !pkg.visible() {
+				return gitlabPackage{}, false, fail(fmt.Sprintf("its status is %.40q", pkg.Status))
+			}
+			return pkg, true, nil
+		}
+		if !more {
+			return gitlabPackage{}, false, nil
+		}
+	}
+	return gitlabPackage{}, false, fail(fmt.Sprintf("more than %d pages of packages", maxGitLabPages))
 }
 
 // filesOf looks at the files of a package.
-func (p *gitlabPackages) filesOf(ctx context.Context, pkg gitlabPackage) (standing, error) {
-	s := standing{gitlabPackage: pkg, found: true, files: map[string]gitlabFile{}}
+func (p *gitlabPackages) filesOf(ctx context.Context, pkg gitlabPackage) (gitlabStanding, error) {
+	s := gitlabStanding{gitlabPackage: pkg, found: true, files: map[string]gitlabFile{}, single: map[string]bool{}}
 	path := "/packages/" + strconv.FormatInt(pkg.ID, 10) + "/package_files"
 	files, err := gitlabList[gitlabFile](ctx, p.gitlab, "list the files of package version "+pkg.Version, path, nil, maxGitLabFiles)
 	if err != nil {
-		return standing{}, err
+		return gitlabStanding{}, err
 	}
 	for _, f := range files {
-		if old, ok := s.files[f.Name]; !ok || old.ID < f.ID {
+		old, twice := s.files[f.Name]
+		s.single[f.Name] = !twice || s.single[f.Name] && old.SHA256 == f.SHA256
+		if old.ID < f.ID {
 			s.files[f.Name] = f
 		}
 	}
@@ -223,7 +249,7 @@ func (p *gitlabPackages) filesOf(ctx context.Context, pkg gitlabPackage) (standi
 
 // compare returns the envelope that stands there where it is another of the same
 // payload, and an error where it is one of another payload.
-func (p *gitlabPackages) compare(ctx context.Context, s standing, r Sealed) (kept []byte, err error) {
+func (p *gitlabPackages) compare(ctx context.Context, s gitlabStanding, r Sealed) (kept []byte, err error) {
 	name := NamesOf(p.env.Stem).Envelope
 	if _, there := s.files[name]; !there || s.holds(name, r.Envelope) {
 		return nil, nil
@@ -232,23 +258,26 @@ func (p *gitlabPackages) compare(ctx context.Context, s standing, r Sealed) (kep
 	if err != nil {
 		return nil, err
 	}
-	if payload, err := payloadDigest(old); err != nil || payload != r.Payload {
-		return nil, p.conflict(s.Version, payload, r.Payload)
+	switch payload, err := payloadDigest(old); {
+	case err != nil:
+		return nil, p.conflict(s.Version, "not to be read, for it is no envelope", r.Payload)
+	case payload != r.Payload:
+		return nil, p.conflict(s.Version, string(payload), r.Payload)
 	}
 	return old, nil
 }
 
-func (p *gitlabPackages) conflict(version string, got, want digest.Digest) error {
+func (p *gitlabPackages) conflict(version, got string, want digest.Digest) error {
 	return &Error{
 		Place: p.place, Op: "publish package version " + version,
-		Err:  fmt.Errorf("%w: its payload is %.80q, want %q", ErrConflict, got, want),
+		Err:  fmt.Errorf("%w: its payload is %s, want %s", ErrConflict, got, want),
 		Hint: "what is published is not replaced: raise the version, or keep servers of one project apart by --output; a release that nobody has is deleted under Deploy > Package registry",
 	}
 }
 
 // complete uploads what is missing, the envelope last, and says how many files
 // that were. What is hidden becomes visible with the envelope, and in no other way.
-func (p *gitlabPackages) complete(ctx context.Context, s standing, version string, r Sealed) (added int, err error) {
+func (p *gitlabPackages) complete(ctx context.Context, s gitlabStanding, version string, r Sealed) (added int, err error) {
 	names := NamesOf(p.env.Stem)
 	_, committed := s.files[names.Envelope]
 	beside, commit := "", ""
@@ -299,9 +328,18 @@ func (p *gitlabPackages) confirm(ctx context.Context, version string, r Sealed) 
 	if err != nil {
 		return err
 	}
-	if name := NamesOf(p.env.Stem).Envelope; !s.visible() || s.files[name].Name == "" {
+	name := NamesOf(p.env.Stem).Envelope
+	if _, there := s.files[name]; !there || !s.visible() {
 		return &Error{Place: p.place, Op: "look at what was published", Err: fmt.Errorf("%w: package version %s does not show it", verify.ErrUnavailable, version), Hint: "run this again; see the package under Deploy > Package registry"}
 	}
-	_, err = p.compare(ctx, s, r)
-	return err
+	if !s.single[name] {
+		return p.conflict(version, "that of another job, which published at the same time", r.Payload)
+	}
+	return nil
+}
+
+// isPublic says whether a stranger can fetch a file: by asking as one.
+func (p *gitlabPackages) isPublic(ctx context.Context, url string) bool {
+	_, _, err := p.do(ctx, gitlabCall{op: "look whether it is public", method: http.MethodGet, url: url, limit: limitOf(url), client: p.nobody})
+	return err == nil
 }

@@ -25,7 +25,7 @@ import (
 type gitlabRelease struct {
 	*gitlab
 	files *gitlabPackages
-	shelf *shelf[gitlabEntry]
+	shelf *gitlabShelf[gitlabEntry]
 }
 
 func openGitLabRelease(rest string, env Env) (Place, error) {
@@ -37,7 +37,7 @@ func openGitLabRelease(rest string, env Env) (Place, error) {
 		g.place += "@" + g.tag
 	}
 	p := &gitlabRelease{gitlab: g, files: g.packages()}
-	p.shelf = newShelf(p.page, p.envelope)
+	p.shelf = newGitLabShelf(p.page, p.envelope)
 	return p, nil
 }
 
@@ -81,11 +81,11 @@ func (p *gitlabRelease) Check(ctx context.Context) error {
 	if p.tag == "" && !p.env.ReadOnly {
 		return p.noTag()
 	}
-	if err := p.files.Check(ctx); err != nil {
-		return err
-	}
 	if p.env.ReadOnly {
 		_, _, err := p.list(ctx, 1, 1)
+		return err
+	}
+	if err := p.files.Check(ctx); err != nil {
 		return err
 	}
 	_, found, err := p.entry(ctx)
@@ -149,7 +149,10 @@ func (p *gitlabRelease) Publish(ctx context.Context, r Sealed) (Receipt, error) 
 	if before.Upcoming {
 		receipt.Notes = append(receipt.Notes, "GitLab shows the release as an upcoming one until its released_at; its files can be fetched already")
 	}
-	receipt.Place, receipt.URL = p.place, p.permanent(NamesOf(p.env.Stem).Envelope)
+	receipt.Place = p.place
+	if receipt.URL != "" {
+		receipt.URL = p.permanent(NamesOf(p.env.Stem).Envelope)
+	}
 	return receipt, nil
 }
 
@@ -234,7 +237,7 @@ func (p *gitlabRelease) create(ctx context.Context, links []gitlabNewLink) error
 			Tag    string `json:"tag_name"`
 			Assets assets `json:"assets"`
 		}{p.tag, assets{links}})
-		return ignoreStatus(err, http.StatusConflict)
+		return gitlabIgnore(err, http.StatusConflict)
 	}, func() (bool, error) {
 		_, found, err := p.entry(ctx)
 		return found, err
@@ -254,7 +257,7 @@ func (p *gitlabRelease) add(ctx context.Context, l gitlabNewLink) error {
 	err := p.settle(ctx, func() error {
 		return p.post(ctx, "link "+l.Name, "/releases/"+gitlabEscape(p.tag)+"/assets/links", l)
 	}, there)
-	if hasStatus(err, http.StatusBadRequest) {
+	if gitlabHasStatus(err, http.StatusBadRequest) {
 		// A name, a URL or a path "has already been taken": by us, in another job?
 		if did, look := there(); look != nil || did {
 			return look
@@ -268,7 +271,7 @@ func (p *gitlabRelease) entry(ctx context.Context) (gitlabEntry, bool, error) {
 	var e gitlabEntry
 	_, err := p.ask(ctx, "look at the release", "/releases/"+gitlabEscape(p.tag), nil, &e)
 	var refusal *Error
-	if errors.As(err, &refusal) && refusal.Status == http.StatusNotFound && !strings.Contains(refusal.Error(), "Project") {
+	if errors.As(err, &refusal) && refusal.Status == http.StatusNotFound && !errors.Is(err, errGitLabWebPage) && !strings.Contains(refusal.Err.Error(), "Project Not Found") {
 		return gitlabEntry{}, false, nil
 	}
 	return e, err == nil, err
@@ -301,7 +304,7 @@ func (p *gitlabRelease) linked(ctx context.Context, e gitlabEntry, name string) 
 
 func (p *gitlabRelease) release(ctx context.Context, e gitlabEntry, envelope []byte) (Release, error) {
 	names := NamesOf(p.env.Stem)
-	r := Release{Envelope: envelope, Ref: "gitlab-release:" + p.project + "@" + cut(e.Tag, maxGitLabTag)}
+	r := Release{Envelope: envelope, Ref: "gitlab-release:" + p.project + "@" + strings.Trim(fmt.Sprintf("%.100q", e.Tag), `"`)}
 	var err error
 	if r.Snapshot, err = p.linked(ctx, e, names.Snapshot); err != nil {
 		return Release{}, err
@@ -315,9 +318,9 @@ func (p *gitlabRelease) Latest(ctx context.Context) (Release, error) {
 	if p.env.ReadOnly && p.tagNamed {
 		return p.tagged(ctx)
 	}
-	e, envelope, err := newShelf(p.page, p.envelope).first(ctx)
+	e, envelope, err := newGitLabShelf(p.page, p.envelope).first(ctx)
 	if err != nil {
-		return Release{}, p.none(err)
+		return Release{}, p.named(err)
 	}
 	return p.release(ctx, e, envelope)
 }
@@ -332,7 +335,7 @@ func (p *gitlabRelease) tagged(ctx context.Context) (Release, error) {
 		return Release{}, err
 	}
 	if envelope == nil {
-		return Release{}, p.none(verify.ErrNoRelease)
+		return Release{}, p.named(verify.ErrNoRelease)
 	}
 	return p.release(ctx, e, envelope)
 }
@@ -341,7 +344,7 @@ func (p *gitlabRelease) tagged(ctx context.Context) (Release, error) {
 func (p *gitlabRelease) Find(ctx context.Context, payload digest.Digest) (Release, error) {
 	e, envelope, err := p.shelf.find(ctx, payload)
 	if err != nil {
-		return Release{}, p.none(err)
+		return Release{}, p.named(err)
 	}
 	return p.release(ctx, e, envelope)
 }

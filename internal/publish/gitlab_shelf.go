@@ -2,6 +2,7 @@ package publish
 
 import (
 	"context"
+	"fmt"
 	"iter"
 	"sync"
 
@@ -11,12 +12,12 @@ import (
 	"github.com/mcp-integrity/seal-action/verify"
 )
 
-// shelf is a list of releases, newest first, that says of none which payload it
+// gitlabShelf is a list of releases, newest first, that says of none which payload it
 // has: each envelope must be read for it. It is gone through once, as far as is
 // asked, and what was seen is kept by its digests; so a chain that is walked back
 // from its newest release costs one reading of each. Its methods may be called
 // together.
-type shelf[T any] struct {
+type gitlabShelf[T any] struct {
 	// page gets the n-th page of entries, from 1, and whether there are more.
 	page func(ctx context.Context, n int) (entries []T, more bool, err error)
 	// read gets an entry's envelope; nil where it has none.
@@ -25,7 +26,6 @@ type shelf[T any] struct {
 	mu      sync.Mutex
 	pending []T
 	pages   int
-	entries int
 	ended   bool
 	// seen are the payloads in the list's order, by SHA-256.
 	seen []digest.Digest
@@ -33,24 +33,27 @@ type shelf[T any] struct {
 	at map[digest.Digest]T
 }
 
-func newShelf[T any](page func(context.Context, int) ([]T, bool, error), read func(context.Context, T) ([]byte, error)) *shelf[T] {
-	return &shelf[T]{page: page, read: read, at: map[digest.Digest]T{}}
+func newGitLabShelf[T any](page func(context.Context, int) ([]T, bool, error), read func(context.Context, T) ([]byte, error)) *gitlabShelf[T] {
+	return &gitlabShelf[T]{page: page, read: read, at: map[digest.Digest]T{}}
 }
 
 // forget begins anew: what stands there changes.
-func (s *shelf[T]) forget() {
+func (s *gitlabShelf[T]) forget() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.pending, s.pages, s.entries, s.ended, s.seen, s.at = nil, 0, 0, false, nil, map[digest.Digest]T{}
+	s.pending, s.pages, s.ended, s.seen, s.at = nil, 0, false, nil, map[digest.Digest]T{}
 }
 
 // next is the next entry that has an envelope; nil where there is none. After an
 // error it can be called again.
-func (s *shelf[T]) next(ctx context.Context) (entry T, envelope []byte, err error) {
+func (s *gitlabShelf[T]) next(ctx context.Context) (entry T, envelope []byte, err error) {
 	for {
 		for len(s.pending) == 0 {
-			if s.ended || s.entries >= maxGitLabEntries {
+			if s.ended {
 				return entry, nil, nil
+			}
+			if s.pages == maxGitLabPages {
+				return entry, nil, fmt.Errorf("%w: more than %d pages of releases", verify.ErrUnavailable, maxGitLabPages)
 			}
 			page, more, err := s.page(ctx, s.pages+1)
 			if err != nil {
@@ -58,8 +61,6 @@ func (s *shelf[T]) next(ctx context.Context) (entry T, envelope []byte, err erro
 			}
 			s.pending, s.ended = page, !more
 			s.pages++
-			// An empty page counts, so that paging ends.
-			s.entries += max(len(page), 1)
 		}
 		entry = s.pending[0]
 		if envelope, err = s.read(ctx, entry); err != nil {
@@ -74,7 +75,7 @@ func (s *shelf[T]) next(ctx context.Context) (entry T, envelope []byte, err erro
 
 // step is next for a walk that wants payloads: what no verifier could read is
 // nobody's predecessor, and is passed over. ok is false at the end.
-func (s *shelf[T]) step(ctx context.Context) (entry T, envelope []byte, ok bool, err error) {
+func (s *gitlabShelf[T]) step(ctx context.Context) (entry T, envelope []byte, ok bool, err error) {
 	for {
 		entry, envelope, err = s.next(ctx)
 		if err != nil || envelope == nil {
@@ -95,7 +96,7 @@ func (s *shelf[T]) step(ctx context.Context) (entry T, envelope []byte, ok bool,
 }
 
 // first is the newest entry, whatever its envelope holds: it is for the verifier to say.
-func (s *shelf[T]) first(ctx context.Context) (T, []byte, error) {
+func (s *gitlabShelf[T]) first(ctx context.Context) (T, []byte, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	entry, envelope, err := s.next(ctx)
@@ -106,7 +107,7 @@ func (s *shelf[T]) first(ctx context.Context) (T, []byte, error) {
 }
 
 // find is the entry whose payload has this digest.
-func (s *shelf[T]) find(ctx context.Context, payload digest.Digest) (T, []byte, error) {
+func (s *gitlabShelf[T]) find(ctx context.Context, payload digest.Digest) (T, []byte, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if entry, ok := s.at[payload]; ok {
@@ -130,7 +131,7 @@ func (s *shelf[T]) find(ctx context.Context, payload digest.Digest) (T, []byte, 
 }
 
 // all yields the payloads of all entries.
-func (s *shelf[T]) all(ctx context.Context) iter.Seq2[digest.Digest, error] {
+func (s *gitlabShelf[T]) all(ctx context.Context) iter.Seq2[digest.Digest, error] {
 	return func(yield func(digest.Digest, error) bool) {
 		for i := 0; ; i++ {
 			d, ok, err := s.nth(ctx, i)
@@ -146,7 +147,7 @@ func (s *shelf[T]) all(ctx context.Context) iter.Seq2[digest.Digest, error] {
 }
 
 // nth is the i-th payload; false behind the last.
-func (s *shelf[T]) nth(ctx context.Context, i int) (digest.Digest, bool, error) {
+func (s *gitlabShelf[T]) nth(ctx context.Context, i int) (digest.Digest, bool, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for len(s.seen) <= i {

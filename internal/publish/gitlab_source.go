@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"net/http"
 	"net/url"
 
 	"github.com/opencontainers/go-digest"
@@ -20,7 +21,7 @@ func (p *gitlabPackages) list(ctx context.Context, op string, q url.Values, size
 
 // isOurs: GitLab searches names by likeness, and older ones know no version filter.
 func (p *gitlabPackages) isOurs(pkg gitlabPackage) bool {
-	return pkg.Name == p.env.Stem && pkg.Type == "generic" && len(pkg.Version) <= maxIndexVersion
+	return pkg.Name == p.env.Stem && pkg.Type == "generic" && len(pkg.Version) <= maxIndexVersion && gitlabVersionForm.MatchString(pkg.Version)
 }
 
 // page is a page of the shelf.
@@ -37,19 +38,28 @@ func (p *gitlabPackages) page(ctx context.Context, n int) ([]gitlabPackage, bool
 
 // envelope reads that of a package; nil where it has none.
 func (p *gitlabPackages) envelope(ctx context.Context, pkg gitlabPackage) ([]byte, error) {
-	s, err := p.filesOf(ctx, pkg)
-	if err != nil {
+	return p.optional(ctx, pkg, NamesOf(p.env.Stem).Envelope)
+}
+
+// optional gets a file that a package may lack; nil where it does. GitLab says 404
+// as well of a file whose bytes it lost: one that it lists is not passed over.
+func (p *gitlabPackages) optional(ctx context.Context, pkg gitlabPackage, name string) ([]byte, error) {
+	data, err := p.download(ctx, p.fileURL(p.env.Stem, pkg.Version, name), name)
+	if !gitlabHasStatus(err, http.StatusNotFound) {
+		return data, err
+	}
+	s, look := p.filesOf(ctx, pkg)
+	if look != nil {
+		return nil, look
+	}
+	if _, there := s.files[name]; there {
 		return nil, err
 	}
-	name := NamesOf(p.env.Stem).Envelope
-	if _, there := s.files[name]; !there {
-		return nil, nil
-	}
-	return p.file(ctx, s, name)
+	return nil, nil
 }
 
 // file gets one file of a package, and sees that it is the one that was listed.
-func (p *gitlabPackages) file(ctx context.Context, s standing, name string) ([]byte, error) {
+func (p *gitlabPackages) file(ctx context.Context, s gitlabStanding, name string) ([]byte, error) {
 	data, err := p.download(ctx, p.fileURL(p.env.Stem, s.Version, name), name)
 	if err != nil {
 		return nil, err
@@ -62,28 +72,21 @@ func (p *gitlabPackages) file(ctx context.Context, s standing, name string) ([]b
 
 // release reads the files that lie beside an envelope.
 func (p *gitlabPackages) release(ctx context.Context, pkg gitlabPackage, envelope []byte) (Release, error) {
-	s, err := p.filesOf(ctx, pkg)
-	if err != nil {
+	names := NamesOf(p.env.Stem)
+	r := Release{Envelope: envelope, Ref: p.place + " version " + pkg.Version}
+	var err error
+	if r.Snapshot, err = p.optional(ctx, pkg, names.Snapshot); err != nil {
 		return Release{}, err
 	}
-	r := Release{Envelope: envelope, Ref: p.place + " version " + cut(pkg.Version, maxIndexVersion)}
-	names := NamesOf(p.env.Stem)
-	for name, into := range map[string]*[]byte{names.Snapshot: &r.Snapshot, names.Provenance: &r.Provenance} {
-		if _, there := s.files[name]; !there {
-			continue
-		}
-		if *into, err = p.file(ctx, s, name); err != nil {
-			return Release{}, err
-		}
-	}
-	return r, nil
+	r.Provenance, err = p.optional(ctx, pkg, names.Provenance)
+	return r, err
 }
 
 // Latest implements [Place]: the newest package that has an envelope.
 func (p *gitlabPackages) Latest(ctx context.Context) (Release, error) {
-	pkg, envelope, err := newShelf(p.page, p.envelope).first(ctx)
+	pkg, envelope, err := newGitLabShelf(p.page, p.envelope).first(ctx)
 	if err != nil {
-		return Release{}, p.none(err)
+		return Release{}, p.named(err)
 	}
 	return p.release(ctx, pkg, envelope)
 }
@@ -92,7 +95,7 @@ func (p *gitlabPackages) Latest(ctx context.Context) (Release, error) {
 func (p *gitlabPackages) Find(ctx context.Context, payload digest.Digest) (Release, error) {
 	pkg, envelope, err := p.shelf.find(ctx, payload)
 	if err != nil {
-		return Release{}, p.none(err)
+		return Release{}, p.named(err)
 	}
 	return p.release(ctx, pkg, envelope)
 }

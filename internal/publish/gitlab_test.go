@@ -35,8 +35,8 @@ func gitlabSealed(t testing.TB, n int, key keys.PrivateKey) Sealed {
 	}
 }
 
-// hinted asserts that an error tells what to change, and no secret.
-func hinted(t *testing.T, err error, words ...string) {
+// gitlabHinted asserts that an error tells what to change, and no secret.
+func gitlabHinted(t *testing.T, err error, words ...string) {
 	t.Helper()
 	var e *Error
 	if !errors.As(err, &e) {
@@ -88,13 +88,13 @@ func TestGitLabPublishAndFind(t *testing.T) {
 					t.Errorf("Latest: %s", diff)
 				}
 			}
-			checkHistory(t, f.open(t, target, f.env()), releases)
+			gitlabHistory(t, f.open(t, target, f.env()), releases)
 		})
 	}
 }
 
-// checkHistory finds all releases, by every order.
-func checkHistory(t *testing.T, p Place, releases []Sealed) {
+// gitlabHistory finds all releases, by every order.
+func gitlabHistory(t *testing.T, p Place, releases []Sealed) {
 	t.Helper()
 	for _, i := range []int{2, 4, 0, 0, 3, 1} {
 		got, err := p.Find(t.Context(), releases[i].Payload)
@@ -148,7 +148,7 @@ func TestGitLabOtherContent(t *testing.T) {
 			if !errors.Is(err, ErrConflict) {
 				t.Errorf("other payload: got %v, want ErrConflict", err)
 			}
-			hinted(t, err, "1.2.4", "version")
+			gitlabHinted(t, err, "1.2.4", "version")
 			if diff := cmp.Diff(before, f.state()); diff != "" {
 				t.Errorf("it was changed: %s", diff)
 			}
@@ -168,7 +168,7 @@ func TestGitLabFaults(t *testing.T) {
 			start := func(t *testing.T) *fakeGitLab {
 				f := newFakeGitLab(t)
 				if made {
-					f.releases = append(f.releases, &fakeRelease{Tag: "v1.2.4"})
+					f.releases = append(f.releases, &fakeGitLabRelease{Tag: "v1.2.4"})
 				}
 				return f
 			}
@@ -177,10 +177,10 @@ func TestGitLabFaults(t *testing.T) {
 				t.Fatal(err)
 			}
 			for step := range whole.steps {
-				for what := refuseBefore; what <= dieAfter; what++ {
+				for what := gitlabRefuseBefore; what <= gitlabDieAfter; what++ {
 					t.Run(fmt.Sprintf("%s/%v/%d/%d", target, made, step, what), func(t *testing.T) {
 						f := start(t)
-						faultThenRerun(t, f, target, r, whole.steps[step], what)
+						gitlabFaultThenRerun(t, f, target, r, whole.steps[step], what)
 						if diff := cmp.Diff(whole.state(), f.state()); diff != "" {
 							t.Errorf("state: %s", diff)
 						}
@@ -191,10 +191,10 @@ func TestGitLabFaults(t *testing.T) {
 	}
 }
 
-func faultThenRerun(t *testing.T, f *fakeGitLab, target string, r Sealed, step string, what fakeFault) {
-	f.fault = faultAt(step, what)
+func gitlabFaultThenRerun(t *testing.T, f *fakeGitLab, target string, r Sealed, step string, what gitlabFault) {
+	f.fault = gitlabFaultAt(step, what)
 	receipt, err := f.open(t, target, f.env()).Publish(t.Context(), r)
-	lost := what == refuseBefore || what == hangUpBefore || what >= dieBefore
+	lost := what == gitlabRefuseBefore || what == gitlabHangUpBefore || what >= gitlabDieBefore
 	if (err != nil) != lost {
 		t.Fatalf("with the fault: got %+v, %v, want an error: %v", receipt, err, lost)
 	}
@@ -202,7 +202,7 @@ func faultThenRerun(t *testing.T, f *fakeGitLab, target string, r Sealed, step s
 		if !errors.Is(err, verify.ErrUnavailable) {
 			t.Errorf("got %v, want ErrUnavailable", err)
 		}
-		hinted(t, err)
+		gitlabHinted(t, err)
 	}
 	f.heal()
 	receipt, err = f.open(t, target, f.env()).Publish(t.Context(), r)
@@ -214,11 +214,11 @@ func faultThenRerun(t *testing.T, f *fakeGitLab, target string, r Sealed, step s
 	}
 }
 
-// faultAt is a fault of one change, whenever it is asked for.
-func faultAt(step string, what fakeFault) func(int, *http.Request) fakeFault {
-	return func(_ int, r *http.Request) fakeFault {
+// gitlabFaultAt is a fault of one change, whenever it is asked for.
+func gitlabFaultAt(step string, what gitlabFault) func(int, *http.Request) gitlabFault {
+	return func(_ int, r *http.Request) gitlabFault {
 		if r.Method+" "+r.URL.RequestURI() != step {
-			return noFault
+			return gitlabNoFault
 		}
 		return what
 	}
