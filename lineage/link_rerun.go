@@ -79,8 +79,8 @@ func rerunForm(m *seal.Manifest) seal.Manifest {
 		t := &c.Tools[i]
 		t.Lineage = nil
 		if t.Provenance != nil && t.Provenance.BuildTimestamp != nil {
-			p := *t.Provenance
-			p.BuildTimestamp = &seal.Timestamp{} // that there is one belongs to the release
+			p, some := *t.Provenance, seal.NewTimestamp(time.Unix(0, 0))
+			p.BuildTimestamp = &some // that there is one belongs to the release
 			t.Provenance = &p
 		}
 	}

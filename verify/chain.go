@@ -93,7 +93,7 @@ func (c *chain) follow(ctx context.Context) {
 	c.head, c.oldest = head, head
 	c.links.add(head)
 	if c.Chain == nil {
-		c.unfollowed()
+		c.unfollowed(ctx)
 	} else {
 		c.walk(ctx)
 		c.beside(ctx)
@@ -103,8 +103,10 @@ func (c *chain) follow(ctx context.Context) {
 }
 
 // unfollowed is a chain that nobody gave a source for.
-func (c *chain) unfollowed() {
+func (c *chain) unfollowed(ctx context.Context) {
 	switch {
+	case !c.head.link.Absent && c.memory.knows(ctx, c.head):
+		c.holds(Remembered)
 	case !c.head.link.Absent:
 		c.skip("chain", "the manifest names a predecessor, and none was checked")
 	case c.head.reroot != "":
@@ -155,7 +157,7 @@ func (c *chain) report() {
 			c.skip("chain", "%d more findings like the %s that are listed", n, code.Name())
 		}
 	}
-	if c.Chain == nil || c.head == nil {
+	if c.head == nil || c.Chain == nil && c.end == "" {
 		return
 	}
 	c.result.Chain = &Chain{Length: c.links.len(), VerifiedTo: c.end, Releases: c.links.nearest}

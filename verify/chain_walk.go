@@ -58,7 +58,7 @@ func (c *chain) ancestors(ctx context.Context) iter.Seq[ancestor] {
 					a.remembered = known || a.err == nil && seen.Origin == a.origin()
 					open = func() ancestor { return a }
 				}
-				if !yield(open) || a.remembered {
+				if !yield(open) || a.remembered || a.err != nil {
 					return
 				}
 				var ok bool

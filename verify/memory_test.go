@@ -142,7 +142,7 @@ func TestMemory(t *testing.T) {
 		},
 		"a rollback, without a source": {
 			between:    func(_ *testing.T, h *history) { h.v.Chain, h.made = nil, h.made[:2] },
-			advisories: []string{"ROLLBACK"}, says: `an earlier run verified release "1.2.0"`, remembered: 3, whole: true,
+			advisories: []string{"ROLLBACK"}, says: `an earlier run verified release "1.2.0"`, end: verify.Remembered, remembered: 3, whole: true,
 		},
 		"no link, though a release before was seen": {
 			between: func(t *testing.T, h *history) { h.v.Chain = nil; h.add(t, h.next(t, nil)) },
