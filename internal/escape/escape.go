@@ -38,9 +38,9 @@
 // own order.
 //
 // Each place has its function: [Terminal] and [Block] for a person's terminal
-// and for logs. Markdown, workflow commands of CI systems and HTML have other
-// special characters and need functions of their own: they belong here, beside
-// these, and the printers of those formats must not use Terminal instead.
+// and for logs; [HTML], behind one of these, for HTML within Markdown. Workflow
+// commands of CI systems have other special characters and need a function of
+// their own: it belongs here, and their printers must not use Terminal alone.
 package escape
 
 import (
