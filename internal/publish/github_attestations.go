@@ -227,13 +227,16 @@ func (p *githubAttestations) store(ctx context.Context, b githubBundle) error {
 		Bundle jsontext.Value `json:"bundle"`
 	}{b.raw}
 	return p.settle(ctx, func() error {
-		_, err := p.ask(ctx, c, in, nil)
+		var stored struct {
+			ID int64 `json:"id"`
+		}
+		_, err := p.ask(ctx, c, in, &stored)
 		return err
 	}, func() (bool, error) { return p.has(ctx, b) })
 }
 
 // githubNext finds the cursor of the next page in a Link header.
-var githubNext = regexp.MustCompile(`[?&]after=([A-Za-z0-9%=_+/-]{1,300})[^>]*>; rel="next"`)
+var githubNext = regexp.MustCompile(`[?&]after=([A-Za-z0-9%=_+/-]{1,300})(?:&[^>]*)?>; rel="next"`)
 
 // has looks for a bundle with this payload. Another signature of the same
 // statement says nothing new.

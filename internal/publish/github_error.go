@@ -83,7 +83,7 @@ func readGitHubMessage(data []byte) string {
 		if strictjson.UnmarshalOpen(data, &plain) != nil {
 			return ""
 		}
-		m.Message = plain.Message
+		m = githubMessage{Message: plain.Message}
 	}
 	parts := []string{m.Message}
 	for _, d := range m.Errors[:min(len(m.Errors), maxGitHubErrors)] {
