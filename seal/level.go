@@ -10,6 +10,8 @@ type Evidence struct {
 	Attestations []Attestation
 	// Interface, Artifact, Chain and Provenance say how each check ended.
 	Interface, Artifact, Chain, Provenance Check
+	// NotFirst says that there was a release before, whatever the manifest says.
+	NotFirst bool
 	// Warranted is the SLSA level that the verified provenance warrants; nil
 	// where none was verified. The manifest's own word is capped by it
 	// (decision 15).
@@ -77,7 +79,11 @@ func Requirements(e Evidence) []Requirement {
 	if a != nil {
 		reqs = append(reqs, check(2, "an artifact with the sealed digest", e.Artifact, "you: hand over the artifact (--artifact)"))
 	}
-	if l := t.Lineage; l != nil && l.PreviousVersion != nil {
+	l := t.Lineage
+	if l == nil {
+		l = &Lineage{}
+	}
+	if l.PreviousVersion != nil || e.NotFirst {
 		reqs = append(reqs,
 			field(2, "lineage.previous_manifest_digest", l.PreviousManifestDigest != ""),
 			field(2, "lineage.changes", len(l.Changes) > 0),

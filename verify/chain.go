@@ -55,6 +55,9 @@ type chain struct {
 	head   *release
 	// oldest is the release that the walk ended at.
 	oldest *release
+	// notFirst says that there was a release before, which the manifest does not
+	// name.
+	notFirst bool
 	// gone is the link whose release the source does not have; nil where there is
 	// none.
 	gone *lineage.Link
@@ -78,7 +81,7 @@ func (r *run) lineage(ctx context.Context) {
 	c.report()
 	for _, t := range r.checks {
 		if t.sealed != nil {
-			t.chain = c.check
+			t.chain, t.notFirst = c.check, c.notFirst
 		}
 	}
 }

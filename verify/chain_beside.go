@@ -25,6 +25,8 @@ type witness struct {
 	link *lineage.Link
 	// seen says that an earlier run verified it.
 	seen bool
+	// chained says that the run that saw it followed its chain.
+	chained bool
 	// ours says that it is of a publisher of this chain.
 	ours bool
 }
@@ -206,6 +208,11 @@ func (c *chain) accuse() {
 		c.broken(seal.CodeChainBroken, "", "%s names %s as its predecessor, which was removed: %s", c.oldest, c.gone, w)
 	case !c.oldest.link.Absent || c.oldest.reroot != "":
 		// an ancestor of where the walk ended, or of the chain before this one
+	case w.ours && c.Chain == nil && !w.chained:
+		// Neither this run nor the one before has seen a chain, and MIS §13.5 lets a
+		// publisher do without one, below level 2.
+		c.notFirst = true
+		c.advise(seal.CodeChainAbsent, "%s names no predecessor, and is not the first: %s", c.oldest, w)
 	case w.ours:
 		c.broken(seal.CodeChainBroken, "", "%s names no predecessor, and is not the first: %s", c.oldest, w)
 	default:

@@ -61,7 +61,7 @@ func (c *chain) recall(ctx context.Context) {
 		return
 	}
 	c.witness(&witness{
-		digest: seen.Digest, version: seen.Version, issued: seen.IssuedAt.Time, seen: true,
+		digest: seen.Digest, version: seen.Version, issued: seen.IssuedAt.Time, seen: true, chained: seen.Chain,
 		ours: slices.Contains(c.links.origins, seen.Origin) && seen.Origin != "",
 	})
 }

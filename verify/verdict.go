@@ -14,7 +14,7 @@ func (r *run) levels() {
 	least, anyLive := 3, false
 	for _, name := range r.order {
 		c := r.checks[name]
-		e := seal.Evidence{Tool: c.sealed, Attestations: r.opened.Attestations, Artifact: c.artifact, Provenance: c.provenance, Chain: c.chain, Warranted: c.warranted}
+		e := seal.Evidence{Tool: c.sealed, Attestations: r.opened.Attestations, Artifact: c.artifact, Provenance: c.provenance, Chain: c.chain, NotFirst: c.notFirst, Warranted: c.warranted}
 		if live {
 			e.Interface = c.iface
 		}

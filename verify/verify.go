@@ -177,6 +177,7 @@ type toolChecks struct {
 	trustLevel          int
 	unmetRequirements   []seal.Requirement
 	onlyUnmadeBelowGoal bool
+	notFirst            bool // there was a release before, and it is not named
 }
 
 func (r *run) fail(code seal.Code, format string, args ...any) {
