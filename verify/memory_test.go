@@ -145,8 +145,13 @@ func TestMemory(t *testing.T) {
 			advisories: []string{"ROLLBACK"}, says: `an earlier run verified release "1.2.0"`, end: verify.Remembered, remembered: 3, whole: true,
 		},
 		"no link, though a release before was seen": {
-			between:    func(t *testing.T, h *history) { h.v.Chain = nil; h.add(t, h.next(t, nil)) },
-			advisories: []string{"CHAIN_ABSENT"}, says: "names no predecessor, and is not the first: an earlier run verified", remembered: 4,
+			between: func(t *testing.T, h *history) { h.v.Chain = nil; h.add(t, h.next(t, nil)) },
+			errors:  []string{"CHAIN_BROKEN"}, says: "names no predecessor, and is not the first: an earlier run verified", remembered: 3, whole: true,
+		},
+		"no link, and nobody ever saw a chain": {
+			before:     func(t *testing.T, h *history) { h.v.Chain = nil; h.verify(t, h.made[2]) },
+			between:    func(t *testing.T, h *history) { h.add(t, h.next(t, nil)) },
+			advisories: []string{"CHAIN_ABSENT"}, says: "names no predecessor, and is not the first: an earlier run verified", remembered: 2,
 		},
 		"no link, though a release before was seen that the source hides": {
 			between: func(t *testing.T, h *history) { h.source.list = nil; h.add(t, h.next(t, nil)) },
