@@ -36,6 +36,9 @@ func (r *sealRun) assemble(ctx context.Context) error {
 		expires := r.in(d)
 		r.manifest.ExpiresAt = &expires
 	}
+	if err := r.openTargets(); err != nil {
+		return err
+	}
 	provenance, err := r.provenance(ctx)
 	if err != nil {
 		return err

@@ -11,6 +11,7 @@ import (
 
 	"github.com/mcp-integrity/seal-action/internal/keyless"
 	"github.com/mcp-integrity/seal-action/internal/keys"
+	"github.com/mcp-integrity/seal-action/lineage"
 	"github.com/mcp-integrity/seal-action/seal"
 	"github.com/mcp-integrity/seal-action/seal/fingerprint"
 	"github.com/mcp-integrity/seal-action/verify"
@@ -106,6 +107,7 @@ func renderInspection(format string, e *seal.Envelope, m *seal.Manifest) ([]byte
 			p.certificate(*a.Certificate)
 		}
 	}
+	p.follows(e, m)
 	artifact, source := oneForAll(m)
 	if artifact {
 		p.line("artifact   %s", artifactWords(m.Tools[0].Artifact))
@@ -129,6 +131,37 @@ func renderInspection(format string, e *seal.Envelope, m *seal.Manifest) ([]byte
 		}
 	}
 	return p.Bytes(), nil
+}
+
+// follows prints what the release says of the one before it, and why where it
+// begins a new chain.
+func (p *page) follows(e *seal.Envelope, m *seal.Manifest) {
+	for _, s := range e.Signatures {
+		st, err := seal.StatementOf(s)
+		if err != nil || st == nil {
+			continue
+		}
+		payload, err := seal.StatementPayload(st)
+		if err != nil {
+			continue
+		}
+		if parsed, err := seal.ParseStatement(payload, e.Payload); err == nil && parsed.Reroot != "" {
+			p.line("follows    nothing: a new chain begins here, since %s", parsed.Reroot)
+			return
+		}
+	}
+	link, err := lineage.LinkOf(m)
+	switch {
+	case err != nil:
+		p.line("follows    %s", err.Error())
+	case !link.Absent:
+		p.line("follows    %s, %s", orDash(link.PreviousVersion), string(link.Digest))
+		for _, t := range m.Tools[:min(len(m.Tools), maxFindings)] {
+			for _, c := range t.Lineage.Changes {
+				p.line("             %s: %s: %s", t.Name, c.Type, c.Description)
+			}
+		}
+	}
 }
 
 // oneForAll says whether all tools have the same artifact, and the same source:

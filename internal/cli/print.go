@@ -11,7 +11,6 @@ import (
 	"github.com/kballard/go-shellquote"
 
 	"github.com/mcp-integrity/seal-action/internal/escape"
-	"github.com/mcp-integrity/seal-action/internal/fetch"
 	"github.com/mcp-integrity/seal-action/seal"
 	"github.com/mcp-integrity/seal-action/verify"
 )
@@ -90,6 +89,7 @@ func renderText(r *verify.Result) []byte {
 		p.line("build      SLSA Build level %d: %s", b.SLSALevel, b.Reason)
 		p.line("           by %s, as %s says", b.BuilderID, b.Ref)
 	}
+	p.chain(r.Chain)
 	p.findings("error", r.Errors)
 	p.findings("advisory", slices.DeleteFunc(slices.Clone(r.Advisories), func(f verify.Finding) bool {
 		// What was not checked is told below, with its reason.
@@ -111,6 +111,27 @@ func renderText(r *verify.Result) []byte {
 		p.line("to pin     %s", pinWords(who.Namespace, who.Thumbprint, who.Certificate))
 	}
 	return p.Bytes()
+}
+
+// chain is the line about the releases before.
+func (p *page) chain(c *verify.Chain) {
+	if c == nil {
+		return
+	}
+	if c.Length == 1 && c.VerifiedTo == verify.First {
+		p.line("chain      this is the first release")
+		return
+	}
+	to := "not followed to its end"
+	switch c.VerifiedTo {
+	case verify.First:
+		to = "down to the first"
+	case verify.Remembered:
+		to = "down to one that an earlier run verified"
+	case verify.Rerooted:
+		to = "down to where its publisher began it anew"
+	}
+	p.line("chain      %d releases, %s", c.Length, to)
 }
 
 // signerWords say by whom something was signed: a job, or a key.
@@ -218,160 +239,4 @@ func (p *page) missing(r *verify.Result) {
 		}
 		p.line("  %s%s — %s", m.Requirement, where, m.Who)
 	}
-}
-
-// sealReport is what a seal says in JSON.
-type sealReport struct {
-	SchemaVersion string       `json:"schema_version"`
-	Outcome       seal.Outcome `json:"outcome"`
-	Manifest      string       `json:"manifest"`
-	Interface     string       `json:"interface"`
-	// Provenance is the bundle of the build provenance, "" where there is none.
-	Provenance string `json:"provenance"`
-	// SLSALevel is what the manifest says; nil where it says nothing.
-	SLSALevel   *int              `json:"slsa_level"`
-	SLSAReason  string            `json:"slsa_reason"`
-	Certificate *seal.Certificate `json:"certificate,omitempty"`
-	// Pin is how a consumer expects this publisher; "" after a dry run that
-	// signed nothing.
-	Pin           string       `json:"pin,omitzero"`
-	PayloadDigest string       `json:"payload_digest"`
-	ServerName    string       `json:"server_name"`
-	ServerVersion string       `json:"server_version"`
-	Namespace     string       `json:"namespace"`
-	KeyID         string       `json:"keyid,omitzero"` // as Pin
-	SealedLevel   int          `json:"sealed_level"`
-	Tools         []string     `json:"tools"`
-	Artifacts     []reportFile `json:"artifacts"`
-	Warnings      []string     `json:"warnings"`
-	Written       bool         `json:"written"`
-}
-
-type reportFile struct {
-	Ref    string        `json:"ref"`
-	Sealed bool          `json:"sealed"`
-	As     seal.Artifact `json:"artifact"`
-}
-
-// report says what was sealed, and how a consumer checks it.
-func (r *sealRun) report() error {
-	m := r.manifest
-	rep := sealReport{
-		SchemaVersion: verify.SchemaVersion, Outcome: seal.Pass,
-		Manifest: r.str("output"), Interface: sibling(r.str("output"), interfaceSuffix),
-		PayloadDigest: string(r.algorithm.FromBytes(r.payload)),
-		ServerName:    m.Server.Name, ServerVersion: m.Server.Version,
-		Namespace: m.Server.Publisher.Namespace, KeyID: r.checked.Publisher.KeyID, SealedLevel: r.checked.SealedLevel,
-		Certificate: r.certificate, SLSAReason: r.slsaReason,
-		Tools: []string{}, Artifacts: []reportFile{}, Warnings: append([]string{}, r.warnings...), Written: !r.is("dry-run"),
-	}
-	if r.signed() {
-		rep.Pin = pinWords(m.Server.Publisher.Namespace, r.checked.Publisher.Thumbprint, r.certificate)
-	}
-	if r.provenanceBundle != nil {
-		rep.Provenance = sibling(r.str("output"), provenanceSuffix)
-	}
-	for _, t := range m.Tools {
-		rep.Tools = append(rep.Tools, t.Name)
-		if t.Provenance != nil {
-			rep.SLSALevel = t.Provenance.SLSALevel
-		}
-	}
-	primary := r.primary()
-	for i := range r.artifacts {
-		f := &r.artifacts[i]
-		rep.Artifacts = append(rep.Artifacts, reportFile{Ref: f.Ref, Sealed: f == primary, As: f.Artifact})
-	}
-	data, err := r.renderReport(rep)
-	if err != nil {
-		return undecidedf("%w", err)
-	}
-	if r.str("output") == "-" && r.str("output-file") == "-" {
-		return nil // standard output is the envelope
-	}
-	return r.print(r.str("output-file"), data)
-}
-
-// signed says that there is a signature: a keyless dry run makes none.
-func (r *sealRun) signed() bool { return r.envelope != nil }
-
-func (r *sealRun) renderReport(rep sealReport) ([]byte, error) {
-	if r.str("format") == "json" {
-		return renderJSON(rep)
-	}
-	p := &page{}
-	p.line("sealed     %s", r.place())
-	p.line("server     %s %s, %d tools", rep.ServerName, orDash(rep.ServerVersion), len(rep.Tools))
-	signer := "to be signed by this job's identity"
-	if r.signed() {
-		signer = signerWords(rep.KeyID, rep.Certificate)
-	}
-	p.line("publisher  %s (%s), %s", rep.Namespace, r.manifest.Server.Publisher.ID, signer)
-	if rep.SLSALevel != nil {
-		p.line("build      SLSA Build level %d: %s", *rep.SLSALevel, rep.SLSAReason)
-	}
-	for _, a := range rep.Artifacts {
-		kind := "artifact "
-		if !a.Sealed {
-			kind = "beside it"
-		}
-		p.line("%s  %s %s %s, %s", kind, string(a.As.Type), a.As.Identifier, orDash(a.As.Version), string(a.As.Digest))
-	}
-	if len(rep.Artifacts) > 1 {
-		p.line("           MIS has room for one artifact per tool: the others are hashed, and not in the manifest")
-	}
-	if len(rep.Artifacts) > 0 && r.surface.live() && !r.surface.ran(r.primary().Path) {
-		p.line("           the server that ran is not the artifact, or inside it: nothing here ties the two")
-	}
-	p.line("level      %d, when a consumer has checked all that the manifest names", rep.SealedLevel)
-	p.line("interface  %s", rep.Interface)
-	if rep.Provenance != "" {
-		p.line("provenance %s", rep.Provenance)
-	}
-	if r.signed() {
-		p.line("to pin     %s", rep.Pin)
-		p.line("to verify  %s", r.verifyCommand())
-	}
-	return p.Bytes(), nil
-}
-
-// verifyCommand is the command that verifies what was sealed, to be typed as it
-// stands.
-func (r *sealRun) verifyCommand() string {
-	words := []string{"mcp-integrity", "verify", r.str("output")}
-	if r.certificate != nil {
-		words = append(words, pinOf(r.publisher.Namespace, *r.certificate)...)
-		if root := r.str("trusted-root"); root != "" {
-			words = append(words, "--trusted-root", root)
-		}
-	} else {
-		words = append(words, "--namespace", r.publisher.Namespace)
-	}
-	switch key := r.str("key"); {
-	case r.key == nil:
-	case r.localKey:
-		words = append(words, "--key", "local")
-	case key == "" || key[0] == '{':
-		words = append(words, "--key", "PUBLIC-KEY.json")
-	default:
-		words = append(words, "--key", key)
-	}
-	if f := r.primary(); f != nil {
-		words = append(words, "--artifact", f.Ref)
-	}
-	for _, name := range r.surface.envNames() {
-		words = append(words, "--env", name)
-	}
-	if dir := r.str("cwd"); dir != "" {
-		words = append(words, "--cwd", dir)
-	}
-	switch {
-	case !r.surface.live():
-		words = append(words, "--interface", r.surface.snapshot)
-	case r.surface.target.URL != "":
-		words = append(words, "--server-url", fetch.PublicURL(r.surface.target.URL))
-	default:
-		words = append(append(words, "--"), r.surface.target.Command...)
-	}
-	return shellWords(words...)
 }

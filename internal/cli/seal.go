@@ -13,6 +13,8 @@ import (
 	"github.com/mcp-integrity/seal-action/internal/declare"
 	"github.com/mcp-integrity/seal-action/internal/keys"
 	"github.com/mcp-integrity/seal-action/internal/platform"
+	"github.com/mcp-integrity/seal-action/internal/publish"
+	"github.com/mcp-integrity/seal-action/lineage"
 	"github.com/mcp-integrity/seal-action/provenance"
 	"github.com/mcp-integrity/seal-action/seal"
 	"github.com/mcp-integrity/seal-action/verify"
@@ -38,6 +40,15 @@ type sealRun struct {
 	view      view
 	snapshot  []byte // the file beside the envelope
 
+	places      []publish.Place
+	shown       []digest.Digest  // what each place's newest release was, when the predecessor was read
+	previous    *predecessor     // nil where there is none
+	first       bool             // places were asked, and had no earlier release
+	reused      bool             // this release is published already: its payload is used again
+	classes     *lineage.Classes // what changed since the predecessor
+	published   []placeReport    // how each place stands
+	unpublished error            // why some do not have it
+
 	manifest         *seal.Manifest
 	buildStatement   []byte // the build provenance to sign; nil where none is made
 	slsaReason       string // why the manifest's SLSA level is what it is
@@ -53,20 +64,24 @@ func runSeal(ctx context.Context, inv *invocation) error {
 	r := &sealRun{invocation: inv, algorithm: digest.Algorithm(inv.str("digest-algorithm"))}
 	for _, stage := range []func(context.Context) error{
 		r.prepare,     // options, declarations, facts, key: wrong use ends here, before any work
+		r.preflight,   // what would keep the places from taking the release
 		r.hashForSeal, // the artifact, before the server starts
 		r.observe,     // start the server, list it, twice
 		r.recheck,     // the artifact, after it ended
 		r.identify,    // who this job is, now that no stranger's code runs
 		r.assemble,    // manifest and build provenance
+		r.precede,     // the release before, verified as a consumer would
+		r.link,        // what follows what, and what changed
 		r.sign,        // envelope
 		r.verifyOwn,   // by the consumer's function
 		r.write,       // files appear, the envelope last
+		r.publish,     // visible to others, now that everything is signed
 	} {
 		if err := stage(ctx); err != nil {
 			return err
 		}
 	}
-	return r.report()
+	return errors.Join(r.unpublished, r.report())
 }
 
 func (r *sealRun) prepare(ctx context.Context) error {
@@ -101,6 +116,12 @@ func (r *sealRun) prepare(ctx context.Context) error {
 		return err
 	}
 	if r.publisher, err = r.choosePublisher(); err != nil {
+		return err
+	}
+	if err := r.openTargets(); err != nil {
+		return err
+	}
+	if _, err := r.stated(); err != nil {
 		return err
 	}
 	if dir := filepath.Dir(r.str("output")); !r.is("dry-run") && !fileExists(dir) {
@@ -247,6 +268,9 @@ func (r *sealRun) verifyOwn(ctx context.Context) error {
 	}
 	if r.provenanceBundle != nil {
 		v.Provenance = &builds{inv: r.invocation, sigstore: r.sigstore, data: r.provenanceBundle, ref: provenanceSuffix}
+	}
+	if r.previous != nil && !r.reused && r.str("reroot") == "" {
+		v.Chain = r.previous
 	}
 	r.checked = v.Verify(ctx, r.envelope)
 	if len(r.checked.Errors) > 0 {

@@ -102,7 +102,8 @@ func (r *sealRun) describeBuild(ctx context.Context, p *seal.Provenance) error {
 	level, reason := provenance.Warranted(provenance.SituationOf(*r.build))
 	p.SLSALevel = &level
 	r.buildStatement, r.slsaReason = payload, reason
-	return nil
+	p.BuildAttestationURI, err = r.attestationURI(&r.primary().Artifact)
+	return err
 }
 
 // noProvenance says why this run makes no build provenance, "" where it does.
@@ -183,7 +184,8 @@ func (r *sealRun) handedOver(ctx context.Context, p *seal.Provenance) error {
 		}
 	}
 	r.provenanceBundle = source.data // the bytes that were verified
-	return nil
+	p.BuildAttestationURI, err = r.attestationURI(&f.Artifact)
+	return err
 }
 
 // adopt fills the manifest with what a verified provenance says.

@@ -23,8 +23,10 @@ const maxSessions = 3
 // job's certificate, under the key, or both (decision 11).
 func (r *sealRun) sign(ctx context.Context) error {
 	var err error
-	if r.payload, err = seal.MarshalManifest(r.manifest); err != nil {
-		return failsf("%w", err)
+	if !r.reused {
+		if r.payload, err = seal.MarshalManifest(r.manifest); err != nil {
+			return failsf("%w", err)
+		}
 	}
 	if r.keyless && r.is("dry-run") {
 		r.note("a dry run signs nothing: a keyless signature would stand in a log for ever")
@@ -34,8 +36,9 @@ func (r *sealRun) sign(ctx context.Context) error {
 	statement := seal.Statement{
 		Role:              seal.RolePublisher,
 		Type:              seal.TypeManifestSigned,
-		Timestamp:         r.manifest.IssuedAt,
+		Timestamp:         r.now(),
 		InterfaceSnapshot: digest.FromBytes(r.snapshot),
+		Reroot:            r.str("reroot"),
 	}
 	if r.keyless {
 		if err := r.signKeyless(ctx, e, statement); err != nil {

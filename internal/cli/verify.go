@@ -11,6 +11,7 @@ import (
 	"github.com/kballard/go-shellquote"
 
 	"github.com/mcp-integrity/seal-action/internal/keys"
+	"github.com/mcp-integrity/seal-action/internal/publish"
 	"github.com/mcp-integrity/seal-action/seal"
 	"github.com/mcp-integrity/seal-action/verify"
 )
@@ -26,7 +27,7 @@ func runVerify(ctx context.Context, inv *invocation) error {
 	if err != nil {
 		return err
 	}
-	envelope, err := inv.fetchManifest(ctx)
+	envelope, err := inv.fetchManifest(ctx, v)
 	var result *verify.Result
 	var wrong *exitError
 	switch {
@@ -81,6 +82,7 @@ type verifier struct {
 	verify.Verifier
 	sigstore *sigstore
 	public   []keys.PublicKey // those that were given
+	place    publish.Place    // where the manifest comes from; nil for a file
 }
 
 // prepare has the trusted root at hand where the manifest was signed under a
@@ -157,13 +159,19 @@ func (i *invocation) verifier(ctx context.Context) (*verifier, error) {
 	if len(refs) > 0 {
 		v.Artifacts = artifacts{inv: i, refs: refs, surface: s}
 	}
+	if v.place, err = i.placeOf(); err != nil {
+		return nil, err
+	}
+	if err := i.chainOf(v); err != nil {
+		return nil, err
+	}
 	return v, nil
 }
 
 // beside is the file with a suffix that may lie beside a manifest that is a
 // file, "" where the manifest is none.
 func (i *invocation) beside(suffix string) string {
-	if len(i.args) == 1 && isURL(i.args[0]) || len(i.args) == 0 && !isRegular(defaultManifest) {
+	if len(i.args) == 1 && (isURL(i.args[0]) || publish.Known(i.args[0])) || len(i.args) == 0 && !isRegular(defaultManifest) {
 		return ""
 	}
 	return sibling(i.manifestArgument(), suffix)
@@ -243,9 +251,12 @@ var errNoManifest = errors.New("no manifest was found")
 
 // fetchManifest is step 1: the file or URL that is named, else the local file,
 // else the server's .well-known (MIS §18.4).
-func (i *invocation) fetchManifest(ctx context.Context) ([]byte, error) {
+func (i *invocation) fetchManifest(ctx context.Context, v *verifier) ([]byte, error) {
 	if len(i.args) == 1 {
 		name := i.args[0]
+		if publish.Known(name) {
+			return v.fromPlace(ctx)
+		}
 		if isURL(name) {
 			return i.fetch(ctx, name, seal.MaxEnvelopeSize)
 		}
@@ -281,6 +292,11 @@ func fileExists(path string) bool {
 func isRegular(path string) bool {
 	info, err := os.Stat(path)
 	return err == nil && info.Mode().IsRegular()
+}
+
+func isDirectory(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.IsDir()
 }
 
 func isURL(s string) bool {
@@ -336,7 +352,7 @@ func (i *invocation) manifestArgument() string {
 
 // manifestName is the manifest as a person would name it.
 func (i *invocation) manifestName() string {
-	if name := i.manifestArgument(); !isURL(name) {
+	if name := i.manifestArgument(); !isURL(name) && !publish.Known(name) {
 		return shellquote.Join(name)
 	}
 	return defaultManifest

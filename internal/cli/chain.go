@@ -1,0 +1,143 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/mcp-integrity/seal-action/internal/memory"
+	"github.com/mcp-integrity/seal-action/internal/publish"
+	"github.com/mcp-integrity/seal-action/verify"
+)
+
+// sameMachine are the targets that --offline allows: they open no socket.
+var sameMachine = []string{"dir:", "well-known:", "package:"}
+
+// placeOf is the place that the manifest's argument names: a target, or the URL
+// of a host that has the history beside it. It is nil for a file.
+func (i *invocation) placeOf() (publish.Place, error) {
+	if len(i.args) == 0 {
+		return nil, nil
+	}
+	name := i.args[0]
+	env := i.placeEnv(name)
+	env.ReadOnly = true
+	switch {
+	case publish.Known(name):
+		if err := i.allowed(name); err != nil {
+			return nil, err
+		}
+		p, err := publish.Open(name, env)
+		if err != nil {
+			return nil, usagef("%w", err)
+		}
+		return p, nil
+	case isURL(name):
+		// Whatever else it may be, its manifest is fetched from there; only the
+		// layout of a history needs the form.
+		if p, err := publish.Open(name, env); err == nil {
+			return p, nil
+		}
+	}
+	return nil, nil
+}
+
+// allowed keeps --offline from opening sockets.
+func (i *invocation) allowed(source string) error {
+	if i.has("offline") && i.is("offline") && (isURL(source) || publish.Known(source)) &&
+		!slices.ContainsFunc(sameMachine, func(p string) bool { return strings.HasPrefix(source, p) }) {
+		return usagef("--offline and %.200s exclude each other: name a file or a directory", source)
+	}
+	return nil
+}
+
+// chainOf gives the verifier the releases before the manifest, from where the
+// caller says, from where the manifest came, or from the directory beside it;
+// and what earlier runs verified.
+func (i *invocation) chainOf(v *verifier) error {
+	var all sources
+	env := i.placeEnv(i.manifestArgument())
+	for _, name := range i.list("previous") {
+		if err := i.allowed(name); err != nil {
+			return err
+		}
+		s, err := openSource(name, env)
+		if err != nil {
+			return err
+		}
+		all = append(all, s)
+	}
+	v.ChainAsked = len(all) > 0
+	switch {
+	case v.place != nil:
+		all = append(all, v.place)
+	case len(all) == 0:
+		file := i.manifestArgument()
+		if history := strings.TrimSuffix(file, ".json"); !isURL(file) && history != file && isDirectory(history) {
+			env.ReadOnly = true
+			beside, err := publish.Open("dir:"+filepath.Dir(file), env)
+			if err != nil {
+				return usagef("%w", err)
+			}
+			all = append(all, beside)
+		}
+	}
+	if len(all) > 0 {
+		v.Chain = all
+	}
+	return i.memoryOf(v)
+}
+
+// memoryOf gives the verifier what earlier runs of this user verified.
+func (i *invocation) memoryOf(v *verifier) error {
+	dir := i.str("memory")
+	switch {
+	case dir == "none":
+		return nil
+	case i.str("key") == "local":
+		return nil // what this desk sealed for itself is no release
+	case dir == "":
+		config, err := i.ConfigDir()
+		if err != nil || !filepath.IsAbs(config) {
+			return nil // a user without a place for it remembers nothing
+		}
+		dir = filepath.Join(config, "mcp-integrity", "memory")
+	default:
+		var err error
+		if dir, err = filepath.Abs(dir); err != nil {
+			return undecidedf("--memory: %w", err)
+		}
+	}
+	m, err := memory.Open(dir)
+	if err != nil {
+		return usagef("--memory: %w", err)
+	}
+	v.Memory = m
+	return nil
+}
+
+// fromPlace fetches the newest release of the place that the caller named.
+func (v *verifier) fromPlace(ctx context.Context) ([]byte, error) {
+	release, err := v.place.Latest(ctx)
+	switch {
+	case errors.Is(err, verify.ErrNoRelease):
+		return nil, fmt.Errorf("%w: %w", errNoManifest, err)
+	case err != nil:
+		exit := placeError(err)
+		if exit.hint != "" {
+			v.sigstore.inv.talk("hint: %s", ourLines(exit.hint))
+		}
+		if exit.code == ExitFails || errors.Is(err, verify.ErrUnavailable) {
+			return nil, err
+		}
+		return nil, fmt.Errorf("%w: %w", verify.ErrUnavailable, err)
+	}
+	v.sigstore.inv.note("manifest: %s", release.Ref)
+	if b, ok := v.Provenance.(*builds); ok && b.file == "" && release.Provenance != nil {
+		b.data, b.ref = release.Provenance, release.Ref
+	}
+	return release.Envelope, nil
+}
