@@ -36,7 +36,8 @@ const (
 // Names are those of a release's files, with slashes.
 type Names struct{ Envelope, Snapshot, Provenance string }
 
-// NamesOf are the names of the newest release of a stem.
+// NamesOf are the names of the newest release of a stem. A stem may be the
+// beginning of a URL.
 func NamesOf(stem string) Names {
 	return Names{Envelope: stem + EnvelopeSuffix, Snapshot: stem + SnapshotSuffix, Provenance: stem + ProvenanceSuffix}
 }
@@ -44,7 +45,7 @@ func NamesOf(stem string) Names {
 // HistoryNames are the names of a release in the history of a stem, for the
 // SHA-256 of its payload.
 func HistoryNames(stem string, payload digest.Digest) Names {
-	return NamesOf(path.Join(stem, payload.Algorithm().String()+"-"+payload.Encoded()))
+	return NamesOf(stem + "/" + payload.Algorithm().String() + "-" + payload.Encoded())
 }
 
 // HistoryName is one of [HistoryNames], by its suffix.
@@ -53,7 +54,7 @@ func HistoryName(stem string, payload digest.Digest, suffix string) string {
 }
 
 // IndexName is the name of a stem's history index.
-func IndexName(stem string) string { return path.Join(stem, "index.json") }
+func IndexName(stem string) string { return stem + "/index.json" }
 
 // historyDigest is the payload digest that the name of an envelope in a history
 // says, without its directory; false where it is no such name.
