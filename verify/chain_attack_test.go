@@ -216,6 +216,36 @@ func TestAnExpiredAncestor(t *testing.T) {
 	}
 }
 
+// TestAncestors: who pins the tag of this release does not pin that of another.
+func TestAncestors(t *testing.T) {
+	h := newHistory(t, 0)
+	h.release(t, nil, h.job(t, nil))
+	last := h.job(t, nil)
+	h.release(t, nil, last)
+	h.v.Keys = pinned{h.trust, last.KeyID()}
+	if r := h.run(t); len(r.Errors) != 1 || r.Errors[0].Code != seal.CodeChainPublisherChanged || chainValid(r) != "false" {
+		t.Errorf("got %+v, want another identity", r.Errors)
+	}
+	h.v.Ancestors = h.trust
+	if r := h.run(t); len(r.Errors) > 0 || r.Chain.VerifiedTo != verify.First {
+		t.Errorf("got %+v with %+v, want a whole chain", r.Chain, r.Errors)
+	}
+}
+
+// pinned is an authenticator that accepts one key alone, as one that expects an
+// identity does.
+type pinned struct {
+	*trust
+	keyID string
+}
+
+func (p pinned) Authenticate(ctx context.Context, s seal.Signature, message []byte) (seal.Authenticated, error) {
+	if s.KeyID != p.keyID {
+		return seal.Authenticated{}, &seal.Error{Code: seal.CodeIdentityMismatch, Err: errors.New("ref: got another")}
+	}
+	return p.trust.Authenticate(ctx, s, message)
+}
+
 // TestManyFindings: what is wrong in every link is said a few times, and counted.
 func TestManyFindings(t *testing.T) {
 	h := newHistory(t, 1)

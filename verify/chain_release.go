@@ -68,7 +68,11 @@ func (e *refusal) Unwrap() error { return e.err }
 // openRelease opens the envelope of an ancestor, or of a release beside the
 // chain. Its attestations may have expired since: its successors stand on it.
 func (r *run) openRelease(ctx context.Context, e *seal.Envelope, payload digest.Digest) (*release, error) {
-	opened, err := e.Open(ctx, r.Keys, seal.OpenOptions{Now: time.Time{}, AllowUnboundUnsafe: r.AllowUnboundUnsafe})
+	keys := r.Keys
+	if r.Ancestors != nil {
+		keys = r.Ancestors
+	}
+	opened, err := e.Open(ctx, keys, seal.OpenOptions{Now: time.Time{}, AllowUnboundUnsafe: r.AllowUnboundUnsafe})
 	if err != nil {
 		return nil, err
 	}

@@ -89,8 +89,12 @@ type Verifier struct {
 	// Provenance is nil where build provenance is not looked for.
 	Provenance ProvenanceSource
 	// Chain has the releases before this one; nil where the chain is not looked
-	// at. Keys is asked by several goroutines at once then.
+	// at.
 	Chain ChainSource
+	// Ancestors says whose signatures count on other releases than this one; nil
+	// where it is Keys. Who pins a workflow or a ref pins those of this release:
+	// another has another tag. It is asked by several goroutines at once.
+	Ancestors seal.Authenticator
 	// ChainAsked says that the caller named Chain: where the chain cannot be
 	// followed to its end, the run is undecided.
 	ChainAsked bool
