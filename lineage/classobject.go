@@ -26,7 +26,8 @@ func (w *walker) object(old, new *node, at place) {
 		inner := at.step(name, "properties", name)
 		switch {
 		case a == nil:
-			w.propertyAdded(name, b, from, to, inner)
+			from.free = len(from.list) == 0 && at.name != ""
+			w.propertyAdded(name, b, from, to, inner, at.part || combines(old))
 		case b == nil:
 			w.propertyRemoved(a, inner)
 		default:
@@ -44,6 +45,7 @@ type properties struct {
 	required   map[string]bool
 	additional *node
 	closed     bool // no member but those that it names
+	free       bool // it names none, and is no tool's list of parameters
 }
 
 func propertiesOf(n *node) properties {
@@ -70,9 +72,9 @@ func (p properties) has(name string) bool {
 
 // propertyAdded: a caller that knows nothing of a new parameter is hurt only
 // where it is required. A reader of results is hurt where it was told that there
-// are no members but the old ones.
-func (w *walker) propertyAdded(name string, b *node, from, to properties, at place) {
-	input := w.narrower == Breaking
+// are no members but the old ones. Of other members under a schema both knew.
+func (w *walker) propertyAdded(name string, b *node, from, to properties, at place, combined bool) {
+	input := w.component == fingerprint.InputSchema
 	class, weight, kind := PropertyAdded, Addition, "optional "
 	switch {
 	case shapeOf(b) == shapeNothing:
@@ -83,12 +85,58 @@ func (w *walker) propertyAdded(name string, b *node, from, to properties, at pla
 		return
 	case input && to.required[name] && !from.required[name]:
 		class, weight, kind = RequiredAdded, Breaking, "required "
+	case input && combined && w.knows(name):
+		w.report(ConstraintTighter, Breaking, at, "", "constrains the parameter "+quote(at.name)+" at one more place", nil, b)
+		return
+	case input && from.free && len(constraining(b)) > 0:
+		w.report(ConstraintTighter, Breaking, at, "", "constrains the parameter "+quote(at.name)+", which could be anything", nil, b)
+		return
 	case input && to.required[name]:
 		kind = "required "
 	case !input && from.closed:
 		weight = Breaking
 	}
 	w.report(class, weight, at, "", "adds "+w.article(kind, at), nil, b)
+	if from.additional != nil && shapeOf(from.additional) != shapeNothing && weight != Breaking {
+		w.schema(from.additional, b, at)
+	}
+}
+
+// combines reports whether more than one schema may speak of the members of an
+// object that n describes.
+func combines(n *node) bool {
+	return slices.ContainsFunc(constraining(n), func(m member) bool {
+		switch m.name {
+		case "$ref", "allOf", "anyOf", "dependentSchemas", "else", "if", "not", "oneOf", "patternProperties", "then":
+			return true
+		}
+		return false
+	})
+}
+
+// knows reports whether the old schema has a property of that name anywhere, or
+// properties by pattern: a caller may have used the name.
+func (w *walker) knows(name string) bool {
+	if w.known == nil {
+		w.known = map[string]bool{}
+		propertyNames(w.old.root, w.known)
+	}
+	return w.known[name] || w.known[""]
+}
+
+// propertyNames gathers the names of all properties; "" stands for a pattern.
+func propertyNames(n *node, into map[string]bool) {
+	for _, m := range n.members {
+		switch m.name {
+		case "properties":
+			for _, p := range m.node.members {
+				into[p.name] = true
+			}
+		case "patternProperties":
+			into[""] = true
+		}
+		propertyNames(m.node, into)
+	}
 }
 
 // article names a property that comes or goes, with a word on its kind.
@@ -127,8 +175,8 @@ func (w *walker) requirement(class Class, weight Weight, name, verb string, at p
 	if w.component != fingerprint.InputSchema {
 		verb = map[Class]string{RequiredAdded: "promises ", RequiredRemoved: "no longer promises "}[class]
 	}
-	c := ClassChange{Class: class, Weight: weight, Component: w.component, Path: at.new.step("required").pointer, Text: verb + w.subject(inner)}
-	w.ledger.add(c)
+	w.structural++
+	w.ledger.add(ClassChange{Class: class, Weight: weight, Component: w.component, Path: at.new.step("required").pointer, Text: verb + w.subject(inner)})
 }
 
 // additional compares what is allowed of members that have no name.

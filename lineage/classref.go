@@ -168,7 +168,7 @@ func (w *walker) reference(a, b *node, at place) {
 		if pair := [2]*node{old, new}; old != nil && new != nil {
 			if !w.visited[pair] {
 				w.visited[pair] = true
-				w.schema(old, new, place{old: oldAt, new: newAt, name: at.name})
+				w.schema(old, new, place{old: oldAt, new: newAt, name: at.name, part: true})
 			}
 			return
 		}

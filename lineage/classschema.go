@@ -53,15 +53,15 @@ func (l *ledger) schemas(c fingerprint.Component, oldRaw, newRaw []byte) {
 //   - a local reference and what it leads to, an allOf, anyOf or oneOf of one,
 //     a constant and an enum of one, a type list and an anyOf of types;
 //   - definitions that nothing refers to.
-//
-// The alternatives of a oneOf are taken to exclude each other.
 type walker struct {
 	ledger           *ledger
 	component        fingerprint.Component
 	narrower, wider  Weight
 	old, new         *document
 	steps, depth     int
+	structural       int // changes that may change a set of values
 	gaveUp           bool
+	known            map[string]bool // see knows
 	visited, equated map[[2]*node]bool
 }
 
@@ -80,6 +80,8 @@ type place struct {
 	old, new spot
 	// name is the place in words, such as options.mode or paths[].
 	name string
+	// part says that other schemas constrain the same value, too.
+	part bool
 }
 
 // A spot is an RFC 6901 pointer; cut once it grew longer than maxPath, and then
@@ -103,7 +105,7 @@ func (s spot) step(steps ...string) spot {
 // step returns the place of a schema under a keyword; of the member of that
 // name, where it is one.
 func (p place) step(name string, steps ...string) place {
-	p.old, p.new = p.old.step(steps...), p.new.step(steps...)
+	p.old, p.new, p.part = p.old.step(steps...), p.new.step(steps...), false
 	switch {
 	case len(p.name) > 2*maxQuoted: // nobody reads further
 	case name == "[]" || p.name == "":
@@ -132,6 +134,9 @@ func (w *walker) report(class Class, weight Weight, at place, keyword, text stri
 	path := at.new
 	if new == nil {
 		path = at.old
+	}
+	if class != SchemaWording {
+		w.structural++
 	}
 	if keyword != "" && (old != nil || new != nil) {
 		path = path.step(keyword)

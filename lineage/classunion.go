@@ -18,7 +18,12 @@ func (w *walker) combined(keyword string, a, b *node, at place) {
 	case b == nil:
 		w.report(ConstraintLooser, w.wider, at, keyword, "lifts "+keyword+" from "+w.subject(at), a, b)
 	default:
-		w.members(keyword, elements(a, keyword, at.old), elements(b, keyword, at.new), at)
+		from, to := elements(a, keyword, at.old), elements(b, keyword, at.new)
+		before := w.structural
+		w.members(keyword, from, to, at)
+		if keyword == "oneOf" && w.structural > before && !(w.old.exclusive(from) && w.new.exclusive(to)) {
+			w.opaque(at, keyword, a, b)
+		}
 	}
 }
 
@@ -55,7 +60,7 @@ func (w *walker) members(keyword string, old, new []element, at place) {
 		old, new = nil, nil
 	}
 	for _, pair := range alike {
-		w.schema(pair[0].schema, pair[1].schema, place{old: pair[0].at, new: pair[1].at, name: at.name})
+		w.schema(pair[0].schema, pair[1].schema, place{old: pair[0].at, new: pair[1].at, name: at.name, part: true})
 	}
 	gone, added := w.narrower, w.wider
 	goneClass, addedClass, noun := AlternativeGone, AlternativeAdded, "an alternative "
@@ -149,6 +154,9 @@ func (w *walker) alternatives(old, new *node, at place) bool {
 		return false
 	}
 	w.members("anyOf", from, to, at)
+	if aKeyword == "oneOf" && !w.old.exclusive(from) || bKeyword == "oneOf" && !w.new.exclusive(to) {
+		w.opaque(at, "oneOf", a, b)
+	}
 	return true
 }
 
