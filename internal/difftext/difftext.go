@@ -24,6 +24,9 @@
 // bracket is shown by number. In colour (red and struck out, green and
 // underlined, so that spaces show as well) those signs are left out.
 //
+// [WriteClasses] says what the changes mean, and [Markdown] says both in a pull
+// request.
+//
 // The print is bounded: long stretches, many changes and many tools are cut, and
 // it says each time how much is missing. The whole is in the JSON form of
 // lineage.ToolChange.
@@ -124,6 +127,7 @@ type printer struct {
 	Options
 	out     bytes.Buffer
 	written int
+	stretch int // bounds an inserted or deleted stretch; 0 is maxStretch
 }
 
 // line writes one line of ours. Parts of a stranger's text in it are escaped.
@@ -228,9 +232,10 @@ func name(s string) string {
 	if s != "" && len(s) <= maxInline && strings.IndexFunc(s, func(r rune) bool { return !plain(r) }) < 0 {
 		return s
 	}
-	quoted := strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(escape.TerminalLimit(s, maxInline))
-	return `"` + quoted + `"`
+	return `"` + inQuotes.Replace(escape.TerminalLimit(s, maxInline)) + `"`
 }
+
+var inQuotes = strings.NewReplacer(`\`, `\\`, `"`, `\"`)
 
 const (
 	bold   = "\x1b[1m"

@@ -1,6 +1,7 @@
 package difftext
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"unicode"
@@ -49,9 +50,9 @@ func (p *printer) text(indent string, edits []lineage.Edit) {
 // whole text.
 func (p *printer) spans(edits []lineage.Edit, all bool) []span {
 	var spans []span
-	room, stretch := maxText, maxStretch
+	room, stretch := maxText, cmp.Or(p.stretch, maxStretch)
 	if all {
-		stretch = maxText
+		stretch = cmp.Or(p.stretch, maxText)
 	}
 	for i, e := range edits {
 		s := span{text: escape.BlockLimit(e.Text, stretch)}

@@ -11,9 +11,22 @@ import (
 	"github.com/mcp-integrity/seal-action/lineage"
 )
 
-// warn names the characters in a tool's new texts that a reader of those texts
-// would not see. What went away is no danger: the diff shows it, that is all.
+// warn prints the warnings of a tool.
 func (p *printer) warn(c *lineage.ToolChange) {
+	warnings := warningsOf(c)
+	for i, w := range warnings {
+		if i == maxWarn {
+			p.line("  ", p.paint(yellow, fmt.Sprintf("! ⟨… %d more warnings⟩", len(warnings)-i)))
+			break
+		}
+		p.line("  ", p.paint(yellow, "! "+w))
+	}
+}
+
+// warningsOf names the characters in a tool's new texts that a reader of those
+// texts would not see, escaped. What went away is no danger: the diff shows it,
+// that is all.
+func warningsOf(c *lineage.ToolChange) []string {
 	var warnings []string
 	add := func(where, text string, words func(escape.Finding) string) {
 		for _, f := range escape.Findings(text) {
@@ -30,13 +43,7 @@ func (p *printer) warn(c *lineage.ToolChange) {
 			add(strings.TrimSpace(string(s.Component)+" "+name(s.Path)), texts(s), counted)
 		}
 	}
-	for i, w := range warnings {
-		if i == maxWarn {
-			p.line("  ", p.paint(yellow, fmt.Sprintf("! ⟨… %d more warnings⟩", len(warnings)-i)))
-			break
-		}
-		p.line("  ", p.paint(yellow, "! "+w))
-	}
+	return warnings
 }
 
 // after returns the text that the edits lead to.
