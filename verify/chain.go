@@ -29,9 +29,11 @@ const (
 	// maxInFlight bounds the releases that are in memory at one time, waiting to
 	// be opened or compared; each has at most [seal.MaxEnvelopeSize] bytes.
 	maxInFlight = 8
-	// maxAlike bounds the findings of one code that are reported: what is wrong in
-	// each of ten thousand links is read once. The rest is counted.
-	maxAlike = 20
+	// maxErrors and maxAdvice bound the findings of one code that are reported:
+	// what is wrong in each of ten thousand links is read once, and what is odd in
+	// each is so by habit. The rest is counted.
+	maxErrors = 20
+	maxAdvice = 3
 	// maxNearest bounds the releases that the result lists.
 	maxNearest = 10
 	// maxVersion bounds a version that is kept for each release, in bytes.
@@ -49,10 +51,11 @@ type chain struct {
 	// end says where; "" where it was not followed to an end.
 	end ChainEnd
 	// links are the releases that were followed, the manifest first.
-	links  links
-	alike  map[seal.Code]int
-	memory *recollection
-	head   *release
+	links links
+	// alike counts the findings of each code, more those that are not reported.
+	alike, more map[seal.Code]int
+	memory      *recollection
+	head        *release
 	// oldest is the release that the walk ended at.
 	oldest *release
 	// notFirst says that there was a release before, which the manifest does not
@@ -75,7 +78,7 @@ type chain struct {
 // took one out, or exchanged one.
 func (r *run) lineage(ctx context.Context) {
 	server := serverOf(r.opened.Manifest)
-	c := &chain{run: r, server: server, most: maxChain, alike: map[seal.Code]int{}, memory: &recollection{Memory: r.Memory, server: server}}
+	c := &chain{run: r, server: server, most: maxChain, alike: map[seal.Code]int{}, more: map[seal.Code]int{}, memory: &recollection{Memory: r.Memory, server: server}}
 	c.follow(ctx)
 	c.remember(ctx)
 	c.report()
@@ -120,22 +123,26 @@ func (c *chain) unfollowed(ctx context.Context) {
 // broken reports what makes the chain wrong, wherever it stands in it.
 func (c *chain) broken(code seal.Code, tool, format string, args ...any) {
 	c.check = seal.Broken
-	if c.one(code) {
+	if c.among(maxErrors, code) {
 		c.result.Errors = append(c.result.Errors, finding(code, tool, "", format, args...))
 	}
 }
 
 // advise reports what a reader should know of the chain.
 func (c *chain) advise(code seal.Code, format string, args ...any) {
-	if c.one(code) {
+	if c.among(maxAdvice, code) {
 		c.run.advise(code, format, args...)
 	}
 }
 
-// one counts a finding, and says whether it is among the first of its code.
-func (c *chain) one(code seal.Code) bool {
+// among reports whether a finding is among the first of its code, and counts it
+// where it is not.
+func (c *chain) among(first int, code seal.Code) bool {
 	c.alike[code]++
-	return c.alike[code] <= maxAlike
+	if c.alike[code] > first {
+		c.more[code]++
+	}
+	return c.alike[code] <= first
 }
 
 // unavailable says that the chain cannot be followed to its end. It is no
@@ -147,7 +154,7 @@ func (c *chain) unavailable(format string, args ...any) {
 // unmade says that a part of the check was not made, and why.
 func (c *chain) unmade(check, format string, args ...any) {
 	c.asked = c.asked || c.ChainAsked
-	if c.one(seal.CodeChainUnavailable) {
+	if c.among(maxAdvice, seal.CodeChainUnavailable) {
 		c.skip(check, format, args...)
 		c.run.advise(seal.CodeChainUnavailable, format, args...)
 	}
@@ -155,10 +162,8 @@ func (c *chain) unmade(check, format string, args ...any) {
 
 // report puts what was found into the result.
 func (c *chain) report() {
-	for _, code := range slices.Sorted(maps.Keys(c.alike)) {
-		if n := c.alike[code] - maxAlike; n > 0 {
-			c.skip("chain", "%d more findings like the %s that are listed", n, code.Name())
-		}
+	for _, code := range slices.Sorted(maps.Keys(c.more)) {
+		c.skip("chain", "%d more findings like the %s that are listed", c.more[code], code.Name())
 	}
 	if c.head == nil || c.Chain == nil && c.end == "" {
 		return

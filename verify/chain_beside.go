@@ -167,6 +167,8 @@ func (c *chain) openOne(ctx context.Context, b besideRelease, data []byte) besid
 	}
 	rel, err := c.openRelease(ctx, e, b.digest)
 	switch {
+	case err != nil && (ctx.Err() != nil || errors.Is(err, ErrUnavailable)):
+		b.unavailable = err
 	case err == nil:
 		if serverOf(rel.manifest) == c.server && (c.expected || slices.Contains(c.links.origins, rel.origin())) {
 			b.release = rel

@@ -59,7 +59,7 @@ func (c *chain) expanded(child, parent *release, before map[string]*seal.Tool) {
 	from, to := lineage.VersionOf(parent.manifest), lineage.VersionOf(child.manifest)
 	step := fmt.Sprintf("from %.64q to %.64q (step: %s)", from, to, lineage.StepOf(from, to))
 	for _, change := range lineage.Classify(lineage.Side{Manifest: &old}, lineage.Side{Manifest: child.manifest}).Changes {
-		if change.Class == lineage.EffectExpanded && c.one(seal.CodeSideEffectsExpanded) {
+		if change.Class == lineage.EffectExpanded && c.among(maxErrors, seal.CodeSideEffectsExpanded) {
 			t := c.checks[change.Tool]
 			t.advisories = append(t.advisories, finding(seal.CodeSideEffectsExpanded, change.Tool, "", "tool %.100q %.300s: %s", change.Tool, change.Text, step))
 		}

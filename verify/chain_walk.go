@@ -102,7 +102,7 @@ func (c *chain) opening(ctx context.Context, a ancestor, e *seal.Envelope, snaps
 	switch {
 	case a.err == nil:
 		a.tools = sealedTools(a.manifest, snapshot)
-	case !errors.Is(a.err, ErrUnavailable):
+	case ctx.Err() == nil && !errors.Is(a.err, ErrUnavailable):
 		a.wrong = codeOf(a.err)
 	}
 	return a

@@ -135,7 +135,7 @@ func TestTheWalkIsBounded(t *testing.T) {
 func TestTheListIsBounded(t *testing.T) {
 	source := new(endless)
 	r := &run{Verifier: &Verifier{Chain: source}, result: &Result{}}
-	c := &chain{run: r, alike: map[seal.Code]int{}, memory: &recollection{}, end: First}
+	c := &chain{run: r, alike: map[seal.Code]int{}, more: map[seal.Code]int{}, memory: &recollection{}, end: First}
 	names := c.listed(t.Context())
 	if len(names) != maxBeside || !slices.IsSorted(names) {
 		t.Errorf("got %d names, want %d in order", len(names), maxBeside)

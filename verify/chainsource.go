@@ -14,7 +14,7 @@ import (
 var ErrNoRelease = errors.New("there is no such release")
 
 // ChainSource has the releases of a server: those before the one that is
-// verified, and perhaps others beside it.
+// verified, and perhaps others beside it. Its methods are called one at a time.
 type ChainSource interface {
 	// Release returns the envelope whose payload has this digest, as anybody may
 	// have put it there. An error wraps [ErrNoRelease] or [ErrUnavailable].
@@ -56,7 +56,8 @@ type Seen struct {
 // Memory keeps what earlier runs verified: a manifest older than one that was
 // seen is a rollback, and a chain is walked down to what was walked already.
 // Its answers are trusted; an implementation notices when what it kept was
-// changed by others, and says so by an error that wraps [ErrUnavailable].
+// changed by others, and says so by an error that wraps [ErrUnavailable]. Its
+// methods are called one at a time.
 type Memory interface {
 	// Newest returns the release of the server with the latest IssuedAt; false
 	// where none was seen.
