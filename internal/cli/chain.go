@@ -64,11 +64,14 @@ func (i *invocation) chainOf(v *verifier) error {
 		if err := i.allowed(name); err != nil {
 			return err
 		}
-		s, err := openSource(name, env)
-		if err != nil {
-			return err
+		for _, stem := range stemsOf(env.Stem) {
+			env.Stem = stem
+			s, err := openSource(name, env)
+			if err != nil {
+				return err
+			}
+			all = append(all, s)
 		}
-		all = append(all, s)
 	}
 	v.ChainAsked = len(all) > 0
 	switch {
@@ -89,6 +92,15 @@ func (i *invocation) chainOf(v *verifier) error {
 		v.Chain = all
 	}
 	return i.memoryOf(v)
+}
+
+// stemsOf are the names that the files of a release may have at a source: that
+// of the file at hand, which may have been given another, and the usual one.
+func stemsOf(stem string) []string {
+	if stem == publish.DefaultStem {
+		return []string{stem}
+	}
+	return []string{stem, publish.DefaultStem}
 }
 
 // memoryOf gives the verifier what earlier runs of this user verified.

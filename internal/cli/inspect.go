@@ -136,17 +136,9 @@ func renderInspection(format string, e *seal.Envelope, m *seal.Manifest) ([]byte
 // follows prints what the release says of the one before it, and why where it
 // begins a new chain.
 func (p *page) follows(e *seal.Envelope, m *seal.Manifest) {
-	for _, s := range e.Signatures {
-		st, err := seal.StatementOf(s)
-		if err != nil || st == nil {
-			continue
-		}
-		payload, err := seal.StatementPayload(st)
-		if err != nil {
-			continue
-		}
-		if parsed, err := seal.ParseStatement(payload, e.Payload); err == nil && parsed.Reroot != "" {
-			p.line("follows    nothing: a new chain begins here, since %s", parsed.Reroot)
+	for _, st := range statements(e) {
+		if st.Reroot != "" {
+			p.line("follows    nothing: a new chain begins here, since %s", st.Reroot)
 			return
 		}
 	}
@@ -162,6 +154,25 @@ func (p *page) follows(e *seal.Envelope, m *seal.Manifest) {
 			}
 		}
 	}
+}
+
+// statements are what the attestors' statements say of the payload, unverified.
+func statements(e *seal.Envelope) []seal.Statement {
+	var all []seal.Statement
+	for _, s := range e.Signatures {
+		raw, err := seal.StatementOf(s)
+		if err != nil || raw == nil {
+			continue
+		}
+		payload, err := seal.StatementPayload(raw)
+		if err != nil {
+			continue
+		}
+		if st, err := seal.ParseStatement(payload, e.Payload); err == nil {
+			all = append(all, st)
+		}
+	}
+	return all
 }
 
 // oneForAll says whether all tools have the same artifact, and the same source:

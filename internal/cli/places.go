@@ -93,6 +93,9 @@ func (f fileSource) Latest(context.Context) (publish.Release, error) {
 		// One that cannot be read is one that is not there: the manifest alone counts.
 		r.Snapshot, _ = readFile(beside, fingerprint.MaxSnapshotSize)
 	}
+	if beside := sibling(f.path, provenanceSuffix); isRegular(beside) {
+		r.Provenance, _ = readFile(beside, maxProvenanceFile)
+	}
 	return r, nil
 }
 

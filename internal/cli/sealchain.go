@@ -20,12 +20,12 @@ import (
 
 // predecessor is the release before this one, which a consumer would accept.
 type predecessor struct {
-	manifest *seal.Manifest
-	envelope []byte
-	payload  []byte
-	digest   digest.Digest      // of payload, SHA-256
-	tools    []fingerprint.Tool // its snapshot, where one lies beside; else nil
-	ref      string
+	manifest    *seal.Manifest
+	files       publish.Release
+	payload     []byte
+	certificate *seal.Certificate  // who signed it, where no key did
+	digest      digest.Digest      // of payload, SHA-256
+	tools       []fingerprint.Tool // its snapshot, where one lies beside; else nil
 	// replaced says that it is the file that --output replaces.
 	replaced bool
 }
@@ -122,7 +122,7 @@ func (r *sealRun) precedeByPlaces(ctx context.Context) error {
 		if found != nil {
 			latest = found.digest
 			if r.previous != nil && r.previous.digest != found.digest {
-				r.note("%s and %s have different releases: the newer one is followed", r.previous.ref, found.ref)
+				r.note("%s and %s have different releases: the newer one is followed", r.previous.files.Ref, found.files.Ref)
 			}
 			if r.previous == nil || found.manifest.IssuedAt.After(r.previous.manifest.IssuedAt.Time) {
 				r.previous = found
@@ -198,7 +198,7 @@ func (r *sealRun) accept(ctx context.Context, release publish.Release) (*predece
 	if err != nil {
 		return nil, failsf("%s: %w", release.Ref, err)
 	}
-	p := &predecessor{manifest: m, envelope: release.Envelope, payload: e.Payload, digest: e.PayloadDigest(digest.SHA256), ref: release.Ref}
+	p := &predecessor{manifest: m, files: release, payload: e.Payload, digest: e.PayloadDigest(digest.SHA256), certificate: result.Publisher.Certificate}
 	if snap, err := fingerprint.ParseSnapshot(release.Snapshot); release.Snapshot != nil && err == nil && sealsSnapshot(m, snap) == nil {
 		p.tools = snap.Tools
 	}
@@ -238,7 +238,7 @@ func (p *predecessor) Release(_ context.Context, payload digest.Digest) ([]byte,
 	if payload != p.digest {
 		return nil, verify.ErrNoRelease
 	}
-	return p.envelope, nil
+	return p.files.Envelope, nil
 }
 
 // Releases implements [verify.ChainSource].
@@ -286,13 +286,13 @@ func (r *sealRun) link(ctx context.Context) error {
 		}
 		return nil
 	}
-	link, err := lineage.Next(lineage.Ancestor{Manifest: p.manifest, Digest: p.digest, Ref: p.ref}, r.manifest)
+	link, err := lineage.Next(lineage.Ancestor{Manifest: p.manifest, Digest: p.digest, Ref: p.files.Ref}, r.manifest)
 	if errors.Is(err, lineage.ErrItself) {
 		r.reuse(p)
 		return nil
 	}
 	if before, _ := lineage.LinkOf(p.manifest); errors.Is(err, lineage.ErrSameVersion) && p.replaced && before.Absent {
-		r.note("%s is of this version, too, and follows nothing: it is replaced, and this one is the first release", p.ref)
+		r.note("%s is of this version, too, and follows nothing: it is replaced, and this one is the first release", p.files.Ref)
 		r.firstOfAll()
 		return nil
 	}
@@ -310,9 +310,31 @@ func (r *sealRun) firstOfAll() {
 }
 
 // reuse takes the payload of a release that stands already: one release has one
-// digest, however often it is made.
+// digest, however often it is made. Where all that this run would sign is signed
+// there, the signatures are taken as well, and nothing new is logged for ever.
 func (r *sealRun) reuse(p *predecessor) {
 	r.manifest, r.payload, r.reused = p.manifest, p.payload, true
+	e, err := seal.ParseEnvelope(p.files.Envelope)
+	if err != nil || r.buildStatement != nil && p.files.Provenance == nil || !statesSnapshot(e, p.files.Snapshot) {
+		return
+	}
+	if key := r.key; key != nil && !slices.ContainsFunc(e.Signatures, func(s seal.Signature) bool { return s.KeyID == key.KeyID() }) {
+		return
+	}
+	if r.keyless && p.certificate == nil || !r.keyless && p.certificate != nil {
+		return
+	}
+	r.envelope, r.snapshot, r.certificate = p.files.Envelope, p.files.Snapshot, p.certificate
+	if r.buildStatement != nil {
+		r.provenanceBundle = p.files.Provenance
+	}
+}
+
+// statesSnapshot says that the publisher's signed statement names the snapshot.
+func statesSnapshot(e *seal.Envelope, snapshot []byte) bool {
+	return len(snapshot) > 0 && slices.ContainsFunc(statements(e), func(st seal.Statement) bool {
+		return st.Role == seal.RolePublisher && st.InterfaceSnapshot == digest.FromBytes(snapshot)
+	})
 }
 
 // linkError says what to do about a predecessor that cannot be followed.
@@ -342,7 +364,7 @@ func (r *sealRun) changes(ctx context.Context, link lineage.Link) error {
 	old, new := r.previous.manifest, r.manifest
 	classes := lineage.Classify(lineage.Side{Manifest: old, Tools: r.previous.tools}, lineage.Side{Manifest: new, Tools: r.view.snapshot.Tools})
 	if r.previous.tools == nil {
-		r.note("there is no snapshot beside %s: what changed in the interface is known by digests only", r.previous.ref)
+		r.note("there is no snapshot beside %s: what changed in the interface is known by digests only", r.previous.files.Ref)
 	}
 	if err := lineage.CheckStated(stated, classes); err != nil {
 		return failsf("--change: %w", err)

@@ -66,7 +66,7 @@ func (r *sealRun) lineageReport() *lineageReport {
 	}
 	rep := &lineageReport{First: link.Absent, Rerooted: reroot, Reused: r.reused, PreviousVersion: link.PreviousVersion, PreviousDigest: link.Digest}
 	if r.previous != nil {
-		rep.Ref = r.previous.ref
+		rep.Ref = r.previous.files.Ref
 	}
 	if r.classes != nil {
 		rep.Changes = r.classes.Changes

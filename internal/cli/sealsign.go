@@ -22,6 +22,9 @@ const maxSessions = 3
 // sign makes the envelope with the publisher's bound attestations: under the
 // job's certificate, under the key, or both (decision 11).
 func (r *sealRun) sign(ctx context.Context) error {
+	if r.envelope != nil {
+		return nil // it is that of the same release, which was published already
+	}
 	var err error
 	if !r.reused {
 		if r.payload, err = seal.MarshalManifest(r.manifest); err != nil {
