@@ -29,8 +29,10 @@ func WriteClasses(w io.Writer, c lineage.Classes, o Options) error {
 	if !c.Snapshots {
 		p.line("", "a snapshot is missing: interfaces were compared by their digests")
 	}
-	p.line("", "")
 	groups := byTool(c.Changes)
+	if len(groups) > 0 {
+		p.line("", "")
+	}
 	for i, changes := range groups {
 		if p.written += p.out.Len(); p.written > maxOutput {
 			p.line("", fmt.Sprintf("⟨… not shown: the changes of %s⟩", count(len(groups)-i, "tool", "tools")))
