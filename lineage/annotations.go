@@ -169,11 +169,17 @@ func (n *node) list() []member {
 	return n.members
 }
 
+// toPointer and fromPointer write and read one step of an RFC 6901 pointer.
+var (
+	toPointer   = strings.NewReplacer("~", "~0", "/", "~1")
+	fromPointer = strings.NewReplacer("~1", "/", "~0", "~")
+)
+
 // pointer appends a step to an RFC 6901 pointer, unless that would make it
 // longer than maxPath: then it leads to what holds the step.
 func pointer(path, step string) string {
-	if step = "/" + strings.NewReplacer("~", "~0", "/", "~1").Replace(step); len(path)+len(step) > maxPath {
+	if step = toPointer.Replace(step); len(path)+len("/")+len(step) > maxPath {
 		return path
 	}
-	return path + step
+	return path + "/" + step
 }

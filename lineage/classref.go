@@ -72,7 +72,7 @@ func (d *document) lookup(ref string) (n *node, at spot) {
 		return n, at
 	}
 	for _, step := range strings.Split(pointer, "/")[1:] {
-		step = strings.NewReplacer("~1", "/", "~0", "~").Replace(step)
+		step = fromPointer.Replace(step)
 		if n = n.child(step); n == nil {
 			return nil, spot{}
 		}
