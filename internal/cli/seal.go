@@ -42,6 +42,7 @@ type sealRun struct {
 
 	places      []publish.Place
 	shown       []digest.Digest  // what each place's newest release was, when the predecessor was read
+	formerKeys  []keys.PublicKey // those of --jwks
 	previous    *predecessor     // nil where there is none
 	first       bool             // places were asked, and had no earlier release
 	reused      bool             // this release is published already: its payload is used again
@@ -270,7 +271,9 @@ func (r *sealRun) verifyOwn(ctx context.Context) error {
 		v.Provenance = &builds{inv: r.invocation, sigstore: r.sigstore, data: r.provenanceBundle, ref: provenanceSuffix}
 	}
 	if r.previous != nil && !r.reused && r.str("reroot") == "" {
-		v.Chain = r.previous
+		a := r.ownAuthenticator()
+		a.keys.Public = append(a.keys.Public, sealKeys(r.formerKeys)...)
+		v.Chain, v.Ancestors = r.previous, a.others()
 	}
 	r.checked = v.Verify(ctx, r.envelope)
 	if len(r.checked.Errors) > 0 {
@@ -281,7 +284,7 @@ func (r *sealRun) verifyOwn(ctx context.Context) error {
 }
 
 // ownAuthenticator is that of a consumer who expects just this publisher.
-func (r *sealRun) ownAuthenticator() seal.Authenticator {
+func (r *sealRun) ownAuthenticator() authenticator {
 	a := authenticator{sigstore: r.sigstore, named: true, keys: seal.Keys{Roles: []seal.Role{seal.RolePublisher}}}
 	if r.key != nil {
 		a.keys.Public = []seal.PublicKey{r.key.Public().Seal()}

@@ -218,6 +218,7 @@ func (r *sealRun) expectOurselves(ctx context.Context) (*verify.Verifier, error)
 		if err != nil {
 			return nil, err
 		}
+		r.formerKeys = set.Keys
 		public = append(public, set.Keys...)
 	}
 	a := authenticator{sigstore: r.sigstore, keys: seal.Keys{Public: sealKeys(public), Roles: []seal.Role{seal.RolePublisher}}}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 
 	"github.com/mcp-integrity/seal-action/internal/keyless"
@@ -194,3 +195,25 @@ func (a authenticator) Authenticate(ctx context.Context, s seal.Signature, messa
 	}
 	return auth, err
 }
+
+// others is whose signatures count on the releases before this one, and beside
+// it: who pins a tag, a workflow or a runner pins that of this release. The chain
+// holds them to the same repository and owner, by name and by number.
+func (a authenticator) others() authenticator {
+	expected := a.expected
+	a.expected = nil
+	for _, id := range expected {
+		if id.Owner != "" || id.Repository != "" {
+			id.SAN = ""
+		}
+		id.Workflow, id.Ref, id.SelfHosted = "", "", true
+		if before, _, ok := strings.Cut(id.SAN, tagMark); ok {
+			id.SAN = before + tagMark + "*"
+		}
+		a.expected = append(a.expected, id)
+	}
+	return a
+}
+
+// tagMark stands in the subject of a workflow's certificate before a tag.
+const tagMark = "@refs/tags/"

@@ -133,11 +133,12 @@ func (i *invocation) verifier(ctx context.Context) (*verifier, error) {
 	if named && (len(public) == 0 || expected.Repository != "" || expected.SAN != "") {
 		identities = append(identities, expected)
 	}
+	trusted := authenticator{
+		sigstore: v.sigstore, expected: identities, named: len(public) > 0 || i.str("namespace") != "",
+		keys: seal.Keys{Public: sealKeys(public), Roles: []seal.Role{seal.RolePublisher}},
+	}
 	v.Verifier = verify.Verifier{
-		Keys: authenticator{
-			sigstore: v.sigstore, expected: identities, named: len(public) > 0 || i.str("namespace") != "",
-			keys: seal.Keys{Public: sealKeys(public), Roles: []seal.Role{seal.RolePublisher}},
-		},
+		Keys: trusted, Ancestors: trusted.others(),
 		Namespace: i.str("namespace"),
 		// A key is there since somebody gave it; a certificate's identity is
 		// compared by its own authenticator.
