@@ -44,6 +44,9 @@ func newLayout(place, dir, stem string, env Env) layout {
 
 // fail is what went wrong while op was tried, with the hint that belongs to it.
 func (l *layout) fail(op string, err error) error {
+	if at, ok := errors.AsType[*Error](err); ok {
+		return at // it says so itself
+	}
 	e := &Error{Place: l.place, Op: op, Err: err}
 	switch {
 	case errors.Is(err, ErrConflict), errors.Is(err, verify.ErrNoRelease):
@@ -58,9 +61,11 @@ func (l *layout) fail(op string, err error) error {
 
 // unread is [layout.fail] for what could not be read.
 func (l *layout) unread(err error) error {
-	at := l.fail("read", err).(*Error)
-	at.Err = fmt.Errorf("%w: %w", verify.ErrUnavailable, err)
-	return at
+	e := &Error{Place: l.place, Op: "read", Err: fmt.Errorf("%w: %w", verify.ErrUnavailable, err)}
+	if errors.Is(err, fs.ErrPermission) {
+		e.Hint = fmt.Sprintf("give this user the right to read %q", l.dir)
+	}
+	return e
 }
 
 func (l *layout) none(what string) error {
@@ -294,8 +299,8 @@ func (l *layout) listed() ([]digest.Digest, error) {
 	return all, nil
 }
 
-// make makes the directory, which may be there.
-func (l *layout) make() (*folder, error) {
+// create makes the directory, which may be there, and opens it.
+func (l *layout) create() (*folder, error) {
 	step := l.step
 	if step == nil {
 		step = plainStep

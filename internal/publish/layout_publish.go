@@ -28,7 +28,7 @@ type publication struct {
 // publish is Place.Publish. also, where it is not nil, puts what else belongs
 // there, before the release becomes the newest.
 func (l *layout) publish(ctx context.Context, next Sealed, also func(context.Context, *publication) error) (Receipt, error) {
-	f, err := l.make()
+	f, err := l.create()
 	if err != nil {
 		return Receipt{}, err
 	}

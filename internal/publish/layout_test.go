@@ -3,6 +3,7 @@ package publish
 import (
 	"context"
 	"errors"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -205,16 +206,12 @@ func TestUnfinished(t *testing.T) {
 	}
 }
 
-// hintOf is the innermost hint.
+// hintOf is the hint that people are shown.
 func hintOf(err error) string {
-	hint := ""
-	for err != nil {
-		if e, ok := err.(*Error); ok && e.Hint != "" {
-			hint = e.Hint
-		}
-		err = errors.Unwrap(err)
+	if at, ok := errors.AsType[*Error](err); ok {
+		return at.Hint
 	}
-	return hint
+	return ""
 }
 
 func TestDirOrder(t *testing.T) {
@@ -359,6 +356,23 @@ func TestDirReplacedLink(t *testing.T) {
 	p = mustOpen(t, "dir:"+dir, testEnv())
 	if r, err := p.Find(t.Context(), story[0].Payload); err != nil || string(r.Envelope) != string(story[0].Envelope) {
 		t.Errorf("Find with a copy: got %q, %v", r.Snapshot, err)
+	}
+}
+
+// TestDirReplacesWhole: a file makes way, and is not written over: who reads it
+// meanwhile reads it to its end.
+func TestDirReplacesWhole(t *testing.T) {
+	story := releases(t, 2)
+	dir := t.TempDir()
+	publishAll(t, "dir", dir, story[:1])
+	before, err := os.Open(filepath.Join(dir, "mcp-integrity.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer before.Close()
+	publishAll(t, "dir", dir, story[1:])
+	if got, err := io.ReadAll(before); err != nil || string(got) != string(story[0].Envelope) {
+		t.Errorf("who was reading got %d bytes, %v", len(got), err)
 	}
 }
 

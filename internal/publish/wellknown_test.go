@@ -152,6 +152,38 @@ func TestMergeKeys(t *testing.T) {
 	}
 }
 
+func FuzzMergeKeys(f *testing.F) {
+	ours := keyDocumentOf(f, sealtest.Key(f, keys.Ed25519, "a"))
+	f.Add(ours)
+	f.Add([]byte(`{"keys":[],"revocations":[{"revoked_key_id":"b"}],"x":1.0}`))
+	f.Add([]byte(`{"keys":[{"kty":"RSA","kid":"a"},{}, 1]}`))
+	f.Fuzz(func(t *testing.T, standing []byte) {
+		merged, err := mergeKeys(standing, ours)
+		if err != nil {
+			return
+		}
+		before, err := keys.ParseSet(standing)
+		if err != nil {
+			t.Fatalf("it merged into no document: %v", err)
+		}
+		after, err := keys.ParseSet(merged)
+		if err != nil {
+			t.Fatalf("what it merged is no document: %v", err)
+		}
+		for _, k := range before.Keys {
+			if have, ok := after.Find(k.KeyID); !ok || !have.Equal(k) {
+				t.Errorf("key %q was lost", k.KeyID)
+			}
+		}
+		if _, ok := after.Find("a"); !ok || len(after.Skipped) != len(before.Skipped) {
+			t.Errorf("ours, or one that we cannot use, is not there: %s", merged)
+		}
+		if again, err := mergeKeys(merged, ours); err != nil || string(again) != string(merged) {
+			t.Errorf("twice: %s, %v", again, err)
+		}
+	})
+}
+
 func TestMergeHeaders(t *testing.T) {
 	rules := hostRules(true)
 	block, err := mergeHeaders(nil, rules)
