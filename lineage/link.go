@@ -19,8 +19,8 @@ type Ancestor struct {
 	Ref string
 }
 
-// Link is what a release says of the one before it. All its tools say the same
-// (decision 20): a server is released as a whole.
+// Link is what a release says of the one before it. All its tools that say
+// anything say the same (decision 20): a server is released as a whole.
 type Link struct {
 	// Absent says that there is none: it is a first release (MIS §13.5), or one
 	// that begins a new chain. The other members are empty then.
@@ -96,19 +96,21 @@ func next(previous, current *seal.Manifest) error {
 }
 
 // LinkOf reads the link of a manifest. It fails with [ErrNoLink] where tools
-// disagree, where one names a version and no digest, or a digest and no version.
+// name different predecessors, or where one names a version and no digest, or a
+// digest and no version. A tool without a link says nothing of the release: one
+// that is new in it has no predecessor (MIS §13.5).
 func LinkOf(m *seal.Manifest) (Link, error) {
-	link := Link{Absent: true}
+	link, first := Link{Absent: true}, ""
 	for i := range m.Tools {
 		l, err := linkOf(&m.Tools[i])
-		if err != nil {
+		switch {
+		case err != nil:
 			return Link{}, err
-		}
-		if i == 0 {
-			link = l
-		}
-		if l != link {
-			return Link{}, fmt.Errorf("%w: tool %.100q names %s, tool %.100q %s", ErrNoLink, m.Tools[0].Name, link, m.Tools[i].Name, l)
+		case l.Absent:
+		case link.Absent:
+			link, first = l, m.Tools[i].Name
+		case l != link:
+			return Link{}, fmt.Errorf("%w: tool %.100q names %s, tool %.100q %s", ErrNoLink, first, link, m.Tools[i].Name, l)
 		}
 	}
 	return link, nil

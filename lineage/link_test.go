@@ -159,19 +159,20 @@ func TestLinkOf(t *testing.T) {
 		want  Link
 		says  string // in the error
 	}{
-		"no tools":                   {want: Link{Absent: true}},
-		"none":                       {tools: []*seal.Lineage{nil, nil}, want: Link{Absent: true}},
-		"null":                       {tools: []*seal.Lineage{{}, nil}, want: Link{Absent: true}},
-		"one":                        {tools: []*seal.Lineage{whole, whole}, want: Link{PreviousVersion: version, Digest: d}},
-		"sha512":                     {tools: []*seal.Lineage{{PreviousVersion: &version, PreviousManifestDigest: digest.SHA512.FromString("x")}}, want: Link{PreviousVersion: version, Digest: digest.SHA512.FromString("x")}},
-		"one tool has none":          {tools: []*seal.Lineage{whole, nil}, says: `tool "tool0" names "1.0.0"`},
-		"the first tool has none":    {tools: []*seal.Lineage{nil, whole}, says: `tool "tool0" names none`},
-		"another digest":             {tools: []*seal.Lineage{whole, {PreviousVersion: &version, PreviousManifestDigest: digest.FromString("x")}}, says: `tool "tool1"`},
-		"another version":            {tools: []*seal.Lineage{whole, {PreviousVersion: &other, PreviousManifestDigest: d}}, says: `"1.0.1"`},
-		"a version and no digest":    {tools: []*seal.Lineage{{PreviousVersion: &version}}, says: "no previous_manifest_digest"},
-		"a digest and no version":    {tools: []*seal.Lineage{{PreviousManifestDigest: d}}, says: "no previous_version"},
-		"a digest that is none":      {tools: []*seal.Lineage{{PreviousVersion: &version, PreviousManifestDigest: "sha256:ab"}}, says: `got "sha256:ab"`},
-		"a digest without algorithm": {tools: []*seal.Lineage{{PreviousVersion: &version, PreviousManifestDigest: "ab"}}, says: `got "ab"`},
+		"no tools":                      {want: Link{Absent: true}},
+		"none":                          {tools: []*seal.Lineage{nil, nil}, want: Link{Absent: true}},
+		"null":                          {tools: []*seal.Lineage{{}, nil}, want: Link{Absent: true}},
+		"one":                           {tools: []*seal.Lineage{whole, whole}, want: Link{PreviousVersion: version, Digest: d}},
+		"sha512":                        {tools: []*seal.Lineage{{PreviousVersion: &version, PreviousManifestDigest: digest.SHA512.FromString("x")}}, want: Link{PreviousVersion: version, Digest: digest.SHA512.FromString("x")}},
+		"one tool has none":             {tools: []*seal.Lineage{whole, nil}, want: Link{PreviousVersion: version, Digest: d}},
+		"the first tool has none":       {tools: []*seal.Lineage{nil, whole}, want: Link{PreviousVersion: version, Digest: d}},
+		"the third says something else": {tools: []*seal.Lineage{whole, {}, {PreviousVersion: &other, PreviousManifestDigest: d}}, says: `tool "tool0" names "1.0.0"`},
+		"another digest":                {tools: []*seal.Lineage{whole, {PreviousVersion: &version, PreviousManifestDigest: digest.FromString("x")}}, says: `tool "tool1"`},
+		"another version":               {tools: []*seal.Lineage{whole, {PreviousVersion: &other, PreviousManifestDigest: d}}, says: `"1.0.1"`},
+		"a version and no digest":       {tools: []*seal.Lineage{{PreviousVersion: &version}}, says: "no previous_manifest_digest"},
+		"a digest and no version":       {tools: []*seal.Lineage{{PreviousManifestDigest: d}}, says: "no previous_version"},
+		"a digest that is none":         {tools: []*seal.Lineage{{PreviousVersion: &version, PreviousManifestDigest: "sha256:ab"}}, says: `got "sha256:ab"`},
+		"a digest without algorithm":    {tools: []*seal.Lineage{{PreviousVersion: &version, PreviousManifestDigest: "ab"}}, says: `got "ab"`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			m := sealtest.Manifest(t, sealtest.Tools(t, len(tt.tools))...)

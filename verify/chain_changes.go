@@ -27,6 +27,8 @@ func (c *chain) changes(child, parent *release) {
 		var entries []seal.Change
 		if t.Lineage != nil {
 			entries = t.Lineage.Changes
+		} else if before[t.Name] == nil {
+			continue // a first version leaves lineage out (MIS §13.5)
 		}
 		for _, what := range lineage.Understated(entries, classes, lineage.FlagsOf(before[t.Name], t), t.Name) {
 			c.broken(seal.CodeChangesUnderstated, t.Name, "%s, tool %.100q: lineage.changes since %s: %s", child, t.Name, parent, what)

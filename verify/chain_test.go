@@ -154,11 +154,38 @@ func TestChain(t *testing.T) {
 		"two tools of an ancestor name different predecessors": {
 			change: func(t *testing.T, h *history) {
 				m := h.next(t, &h.made[3])
-				m.Tools[1].Lineage = nil
+				m.Tools[1].Lineage = lineage.Link{PreviousVersion: "1.2.0", Digest: h.made[2].digest}.Lineage(nil)
 				h.add(t, m)
 				h.release(t, nil)
 			},
 			errors: []string{"CHAIN_BROKEN"}, says: "do not name one predecessor", valid: "false", length: 1,
+		},
+		"a tool without a link, which is as it was": {
+			change: func(t *testing.T, h *history) {
+				m := h.next(t, &h.made[3])
+				m.Tools[0].Lineage = nil
+				h.add(t, m)
+				h.release(t, nil)
+			},
+			end: verify.First, length: 6,
+		},
+		"a tool without a link, which is new": {
+			change: func(t *testing.T, h *history) {
+				h.live.Tools = append(slices.Clone(h.live.Tools), sealtest.Tool(t, `{"name":"new","inputSchema":{"type":"object"}}`))
+				m := h.next(t, &h.made[3])
+				m.Tools[2].Lineage = nil
+				h.add(t, m)
+			},
+			end: verify.First, length: 5,
+		},
+		"a tool without a link, which changed": {
+			change: func(t *testing.T, h *history) {
+				m := h.next(t, &h.made[3])
+				m.Tools[1].Lineage = nil
+				m.Tools[1].SideEffects.PersistsData = true
+				h.add(t, m)
+			},
+			errors: []string{"CHANGES_UNDERSTATED"}, advisories: []string{"SIDE_EFFECTS_EXPANDED"}, says: "side_effects_changed", valid: "false", end: verify.First,
 		},
 		"a version and no digest": {
 			change: func(t *testing.T, h *history) {

@@ -118,7 +118,7 @@ func nextLink(payload []byte) (lineage.Link, bool) {
 	if strictjson.UnmarshalOpen(payload, &m) != nil {
 		return lineage.Link{}, false
 	}
-	tools := make([]seal.Tool, min(len(m.Tools), 1))
+	tools := make([]seal.Tool, len(m.Tools))
 	for i := range tools {
 		tools[i].Lineage = m.Tools[i].Lineage
 	}
