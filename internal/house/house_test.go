@@ -76,6 +76,8 @@ var doors = []struct{ prefix, door, why string }{
 	{"github.com/coreos/go-oidc", "internal/platform", "identity tokens are read there, and leave it as facts"},
 	{"github.com/slsa-framework/slsa-verifier", "internal/slsa", "it knows the builders of others"},
 	{"github.com/in-toto", "provenance", "statements are written and checked there"},
+	{"oras.land/oras-go", "internal/publish", "it brings a registry client and its credentials, and writes"},
+	{"golang.org/x/mod", "lineage", "versions are put in order there"},
 	{"golang.org/x/text/unicode/norm", "seal/fingerprint", "normalisation is linted, and never applied (decision 4)"},
 }
 
