@@ -275,7 +275,11 @@ func gitlabPageOf[T any](all []T, q url.Values) fakeGitLabPage {
 
 func (f *fakeGitLab) listPackages(q url.Values) (int, any) {
 	list := []map[string]any{}
-	for _, p := range slices.Backward(f.packages) {
+	packages := slices.Clone(f.packages)
+	if q.Get("order_by") == "created_at" && q.Get("sort") == "desc" {
+		slices.Reverse(packages)
+	}
+	for _, p := range packages {
 		status := q.Get("status")
 		if !strings.Contains(p.name, q.Get("package_name")) || status == "" && p.status == "hidden" || status != "" && p.status != status {
 			continue
@@ -349,9 +353,12 @@ func (f *fakeGitLab) release(r *http.Request, s []string, body []byte) (int, any
 	i := slices.IndexFunc(f.releases, func(e *fakeGitLabRelease) bool { return e.Tag == tag })
 	switch {
 	case len(s) == 0 && r.Method == http.MethodGet:
-		newest := slices.Clone(f.releases)
-		slices.Reverse(newest)
-		return 200, gitlabPageOf(newest, r.URL.Query())
+		list := slices.Clone(f.releases)
+		// By default it sorts by released_at, which anybody sets to anything.
+		if q := r.URL.Query(); q.Get("order_by") == "created_at" && q.Get("sort") != "asc" {
+			slices.Reverse(list)
+		}
+		return 200, gitlabPageOf(list, r.URL.Query())
 	case len(s) == 0:
 		return f.createRelease(tag, i >= 0, sent.Assets.Links)
 	case i < 0:

@@ -221,10 +221,21 @@ func TestGitLabTokenStaysHome(t *testing.T) {
 		}
 		for _, link := range []string{"ftp://gitlab.example/x", "http://gitlab.example/x", "https://u:secret@gitlab.example/", "%", "//x", "javascript:1"} {
 			f.releases[0].Assets.Links[2].URL = link
+			p.(*gitlabRelease).stranger = &http.Client{Transport: gitlabNobody(func(r *http.Request) {
+				t.Errorf("link %q was followed to %s", link, r.URL)
+			})}
 			_, err := p.Latest(t.Context())
-			gitlabHinted(t, err)
+			gitlabHinted(t, err, "none of ours")
 		}
 	}
+}
+
+// gitlabNobody is a transport that reaches nobody.
+type gitlabNobody func(*http.Request)
+
+func (n gitlabNobody) RoundTrip(r *http.Request) (*http.Response, error) {
+	n(r)
+	return nil, errors.New("nobody is there")
 }
 
 // TestGitLabEchoes: a server that says the token back does not have it printed.

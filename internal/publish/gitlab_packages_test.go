@@ -61,6 +61,7 @@ func TestGitLabCompletes(t *testing.T) {
 		{name: "hidden, all but the envelope", status: "hidden", files: []fakeGitLabFile{snapshot, bundle}, state: Completed, changes: 1},
 		{name: "hidden, stale", status: "hidden", files: []fakeGitLabFile{stale, bundle}, state: Completed, changes: 2},
 		{name: "hidden, stale, strict", status: "hidden", files: []fakeGitLabFile{stale, bundle}, strict: true, want: "Duplicate packages"},
+		{name: "hidden, stale, then right", status: "hidden", files: []fakeGitLabFile{stale, snapshot, bundle}, state: Completed, changes: 1},
 		{name: "hidden, whole", status: "hidden", files: []fakeGitLabFile{snapshot, bundle, envelope}, state: Completed, changes: 1},
 		{name: "visible, begun", status: "default", files: []fakeGitLabFile{snapshot}, state: Completed, changes: 2},
 		{name: "visible, without provenance", status: "default", files: []fakeGitLabFile{snapshot, envelope}, state: Completed, changes: 1},
@@ -101,6 +102,44 @@ func TestGitLabCompletes(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// TestGitLabOtherBytes: what is compared is what GitLab lists.
+func TestGitLabOtherBytes(t *testing.T) {
+	a, b := sealtest.Key(t, keys.Ed25519, "a"), sealtest.Key(t, keys.Ed25519, "b")
+	f := newFakeGitLab(t)
+	p := f.open(t, "gitlab-packages", f.env())
+	if _, err := p.Publish(t.Context(), gitlabSealed(t, 4, a)); err != nil {
+		t.Fatal(err)
+	}
+	again := gitlabSealed(t, 4, b)
+	f.answer = func(r *http.Request) http.HandlerFunc {
+		if strings.HasSuffix(r.URL.Path, "/"+NamesOf(DefaultStem).Envelope) {
+			return gitlabReply("", 200, nil, string(again.Envelope)+"\n")(r)
+		}
+		return nil
+	}
+	_, err := p.Publish(t.Context(), again)
+	gitlabHinted(t, err, "SHA-256")
+	if !errors.Is(err, verify.ErrUnavailable) || errors.Is(err, ErrConflict) {
+		t.Errorf("got %v, want ErrUnavailable", err)
+	}
+}
+
+// TestGitLabBrokenPackage: one that GitLab shows and does not serve is passed over.
+func TestGitLabBrokenPackage(t *testing.T) {
+	key := sealtest.Key(t, keys.Ed25519, "k")
+	r := gitlabSealed(t, 4, key)
+	f := newFakeGitLab(t)
+	p := f.open(t, "gitlab-packages", f.env())
+	if _, err := p.Publish(t.Context(), r); err != nil {
+		t.Fatal(err)
+	}
+	broken := gitlabSealed(t, 5, key)
+	f.packages = append(f.packages, &fakeGitLabPackage{id: 99, name: DefaultStem, version: "1.2.5", status: "error", files: []fakeGitLabFile{{id: 100, name: NamesOf(DefaultStem).Envelope, data: broken.Envelope}}})
+	if latest, err := p.Latest(t.Context()); err != nil || string(latest.Envelope) != string(r.Envelope) {
+		t.Errorf("Latest: got %s, %v, want version 1.2.4", latest.Ref, err)
 	}
 }
 
