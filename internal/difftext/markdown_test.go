@@ -155,6 +155,7 @@ func TestClause(t *testing.T) {
 		{`adds the required parameter "a@b"`, `adds the required parameter <code>"a&#64;b"</code>`},
 		{`takes "a" and "b\"c", not 12`, `takes <code>"a"</code> and <code>"b&#92;"c"</code>, not 12`},
 		{`takes "a`, `<code>takes "a</code>`},
+		{`by @octocat "a"`, `<code>by &#64;octocat "a"</code>`},
 		{"by @octocat", "<code>by &#64;octocat</code>"},
 		{"see #12", "<code>see &#35;12</code>"},
 		{"see GH-12", "<code>see GH-12</code>"},
@@ -336,6 +337,47 @@ func TestMarkdownLimit(t *testing.T) {
 			t.Errorf("limit %d: the words of %d tools are shown and of %d are not, of %d", limit, shown, notTexts, len(r.Words))
 		}
 	}
+}
+
+// The changes of one tool are bounded in number and in bytes, and counted.
+func TestOneTool(t *testing.T) {
+	for name, text := range map[string]string{"many": "x", "long": strings.Repeat("< ", 3000)} {
+		t.Run(name, func(t *testing.T) {
+			r := reportOf("1.0.0", "1.0.1", many(t, 1, 300, "much"), many(t, 1, 300, text))
+			if r.Classes.More == 0 {
+				t.Fatal("there are not enough changes")
+			}
+			out := markdownOf(t, r, MarkdownOptions{Limit: 1 << 20})
+			if rows := strings.Count(out, "<tr><td>"); rows != maxRows+1 {
+				t.Errorf("%d rows, want %d and their count", rows, maxRows)
+			}
+			left := len(r.Classes.Changes) - maxRows
+			for _, want := range []string{fmt.Sprintf("<td>and %d more changes</td>", left), fmt.Sprintf("room: %d changes.", left+r.Classes.More)} {
+				if !strings.Contains(out, want) {
+					t.Errorf("got %.2000s, want %q in it", out, want)
+				}
+			}
+			details := out[strings.Index(out, "<details>"):]
+			items := strings.Count(details, "<li>") - 1
+			if items > maxItems || name == "many" && items != maxItems || len(details) > maxToolWords {
+				t.Errorf("%d changes in %d bytes", items, len(details))
+			}
+			if want := fmt.Sprintf("<li>and %d more changes</li>", len(r.Words[0].Schema)+r.Words[0].SchemaMore-items); !strings.Contains(details, want) {
+				t.Errorf("got %.200s, want %q in it", details, want)
+			}
+		})
+	}
+}
+
+// What a change is said in has been escaped, and is again: it may have come as a
+// file.
+func TestForeignClause(t *testing.T) {
+	c := lineage.ClassChange{Tool: "a\x1b[0m", Class: lineage.ToolAdded, Weight: lineage.Addition, Text: "adds\x1b[31m\n@octocat <b>"}
+	r := Report{Classes: lineage.Classes{Changes: []lineage.ClassChange{c}}, Violations: []lineage.Violation{{Tool: c.Tool, Change: c, Version: "1\x1b @octocat"}}}
+	if text := classesOf(t, r, Options{}); strings.Contains(text, "\x1b") || strings.Contains(text, "\n@") {
+		t.Errorf("got %q", text)
+	}
+	onlyOurs(t, markdownOf(t, r, MarkdownOptions{}))
 }
 
 // One tool with a flood of changes leaves room for the others.
