@@ -131,7 +131,11 @@ func (p *page) chain(c *verify.Chain) {
 	case verify.Rerooted:
 		to = "down to where its publisher began it anew"
 	}
-	p.line("chain      %d releases, %s", c.Length, to)
+	releases := "releases"
+	if c.Length == 1 {
+		releases = "release"
+	}
+	p.line("chain      %d %s, %s", c.Length, releases, to)
 }
 
 // signerWords say by whom something was signed: a job, or a key.

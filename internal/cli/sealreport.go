@@ -93,7 +93,7 @@ func (p *page) lineage(l *lineageReport) {
 	}
 	shown := 0
 	for _, c := range l.Changes {
-		if c.Weight == lineage.Compatible || c.Weight == lineage.Wording {
+		if c.Weight == lineage.Compatible {
 			continue
 		}
 		if shown++; shown > maxShownChanges {
