@@ -148,8 +148,8 @@ type ClassChange struct {
 // Classes are all changes between two releases.
 type Classes struct {
 	// Changes are sorted by tool, then heaviest first, then as they stand in the
-	// tool. There are at most 200 of each tool, the heaviest, and More counts
-	// the others.
+	// tool. There are at most 200 of each tool, the heaviest and some of each
+	// weight, and More counts the others.
 	Changes []ClassChange `json:"changes"`
 	More    int           `json:"more,omitzero"`
 	// Snapshots says that both sides had one. Otherwise interfaces were compared

@@ -153,6 +153,10 @@ func TestClassifyIsBounded(t *testing.T) {
 	if len(got.Changes) != maxChanges || got.More != 1003-maxChanges {
 		t.Fatalf("got %d changes and %d more", len(got.Changes), got.More)
 	}
+	oldSeal, newSeal := declaring(seal.SideEffects{}), declaring(seal.SideEffects{NetworkEgress: true})
+	if hidden := Classify(Side{oldSeal.Manifest, new.Tools}, Side{newSeal.Manifest, old.Tools}); !slices.ContainsFunc(hidden.Changes, func(c ClassChange) bool { return c.Weight == Expansion }) {
+		t.Errorf("egress hides behind %d changes", len(hidden.Changes))
+	}
 	for i, want := range []string{"/properties/x/type", "/properties/y", "/required", "/properties/a0"} {
 		if got.Changes[i].Path != want {
 			t.Errorf("changes[%d]: got %s, want %s", i, got.Changes[i].Path, want)

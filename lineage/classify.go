@@ -98,10 +98,20 @@ func (l *ledger) add(c ClassChange) {
 	}
 }
 
+// minOfWeight are the changes of each weight that are kept whatever heavier ones
+// there are: egress does not hide behind a hundred parameters.
+const minOfWeight = maxChanges / 8
+
 // result returns the changes, heaviest first, and how many are left out.
 func (l *ledger) result() (changes []ClassChange, more int) {
+	room := maxChanges
 	for _, kept := range l.byWeight {
-		changes = append(changes, kept[:min(len(kept), maxChanges-len(changes))]...)
+		room -= min(len(kept), minOfWeight)
+	}
+	for _, kept := range l.byWeight {
+		n := min(len(kept), minOfWeight)
+		beyond := min(len(kept)-n, room)
+		changes, room = append(changes, kept[:n+beyond]...), room-beyond
 	}
 	return changes, l.count - len(changes)
 }

@@ -17,6 +17,8 @@ type document struct {
 	root *node
 	// refs are the nodes that hold a reference.
 	refs map[*node]bool
+	// alone are the schemas that were taken as alternatives, see single.
+	alone map[*node][]*node
 	// opaque says that a reference may lead elsewhere than its pointer says: to
 	// another document, an anchor, or from a schema with an identity of its own.
 	// None is followed then, and definitions are compared as they stand.
@@ -24,7 +26,7 @@ type document struct {
 }
 
 func newDocument(root *node) *document {
-	d := &document{root: root, refs: map[*node]bool{}}
+	d := &document{root: root, refs: map[*node]bool{}, alone: map[*node][]*node{}}
 	if bytes.Contains(root.raw, []byte(`Ref"`)) || bytes.Contains(root.raw, []byte(`"$ref"`)) {
 		d.mark(root)
 	}

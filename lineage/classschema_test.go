@@ -201,6 +201,19 @@ func TestClassifySchemas(t *testing.T) {
 			`breaking alternative-removed /anyOf/1: removes an alternative of the arguments, null`,
 			`breaking alternative-added /anyOf/1: adds an alternative to the result, null`,
 			`compatible alternative-removed /anyOf/1: removes an alternative of the result, null`},
+		{"alternatives in a circle", `{"$defs":{"A":{"anyOf":[{"$ref":"#/$defs/A"},{"type":"string"}]}},"$ref":"#/$defs/A"}`, `{"$defs":{"A":{"anyOf":[{"$ref":"#/$defs/A"},{"type":"string"}]}},"type":"number"}`,
+			`breaking alternative-removed /$defs/A/anyOf/0: removes an alternative of the arguments
+			 breaking alternative-removed /$defs/A/anyOf/1: removes an alternative of the arguments, string
+			 addition alternative-added : adds an alternative to the arguments, number`,
+			`breaking alternative-removed : removes an alternative of the arguments, number
+			 addition alternative-added /$defs/A/anyOf/0: adds an alternative to the arguments
+			 addition alternative-added /$defs/A/anyOf/1: adds an alternative to the arguments, string`,
+			`breaking alternative-added : adds an alternative to the result, number
+			 compatible alternative-removed /$defs/A/anyOf/0: removes an alternative of the result
+			 compatible alternative-removed /$defs/A/anyOf/1: removes an alternative of the result, string`,
+			`breaking alternative-added /$defs/A/anyOf/0: adds an alternative to the result
+			 breaking alternative-added /$defs/A/anyOf/1: adds an alternative to the result, string
+			 compatible alternative-removed : removes an alternative of the result, number`},
 		{"one part more", `{"allOf":[{"minLength":1},{"maxLength":5}]}`, `{"allOf":[{"minLength":1},{"maxLength":5},{"pattern":"x"}]}`,
 			`breaking constraint-tighter /allOf/2: adds a part to the arguments`,
 			`addition constraint-looser /allOf/2: removes a part of the arguments`,

@@ -147,9 +147,9 @@ func (w *walker) alternatives(old, new *node, at place) bool {
 	case a != nil && b != nil:
 		from, to = elements(a, aKeyword, at.old), elements(b, bKeyword, at.new)
 	case a != nil && constrains(new):
-		from, to = elements(a, aKeyword, at.old), w.single(new, at.new, w.new)
+		from, to = elements(a, aKeyword, at.old), w.new.single(new, at.new)
 	case b != nil && constrains(old):
-		from, to = w.single(old, at.old, w.old), elements(b, bKeyword, at.new)
+		from, to = w.old.single(old, at.old), elements(b, bKeyword, at.new)
 	default:
 		return false
 	}
@@ -175,19 +175,31 @@ func onlyAlternatives(n *node) (*node, string) {
 }
 
 // single returns a schema as its only alternative, or as one for each of its
-// types where it says nothing else. Its notes have been compared.
-func (w *walker) single(n *node, at spot, d *document) []element {
-	only := constraining(n)
-	if len(only) == 1 && only[0].name == "type" && only[0].node.kind() == '[' {
-		var all []element
-		for _, t := range only[0].node.members {
-			all = append(all, element{objectOf([]member{{"type", t.node}}), at})
+// types where it says nothing else. Its notes have been compared. The same nodes
+// are returned each time: by them, a circle is known.
+func (d *document) single(n *node, at spot) []element {
+	all, ok := d.alone[n]
+	if !ok {
+		only := constraining(n)
+		switch {
+		case len(only) == 1 && only[0].name == "type" && only[0].node.kind() == '[':
+			for _, t := range only[0].node.members {
+				all = append(all, objectOf([]member{{"type", t.node}}))
+			}
+		case len(only) == len(n.members):
+			all = []*node{n}
+		default:
+			bare := objectOf(only)
+			d.refs[bare] = d.refs[n]
+			all = []*node{bare}
 		}
-		return all
+		d.alone[n] = all
 	}
-	bare := objectOf(only)
-	d.refs[bare] = d.refs[n]
-	return []element{{bare, at}}
+	var elements []element
+	for _, alternative := range all {
+		elements = append(elements, element{alternative, at})
+	}
+	return elements
 }
 
 // objectOf returns the object of members that are sorted by name.
