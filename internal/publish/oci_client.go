@@ -1,6 +1,7 @@
 package publish
 
 import (
+	"cmp"
 	"context"
 	"encoding/base64"
 	"fmt"
@@ -100,20 +101,22 @@ func loginFiles(getenv func(string) string) []string {
 	return files
 }
 
-// jobLogin is what a platform gives every job for its own registry, and for no
-// other: GitLab's CI_REGISTRY_USER and CI_REGISTRY_PASSWORD for exactly
-// CI_REGISTRY, and GITHUB_TOKEN for the registry that belongs to the server that
-// issued it.
+// jobLogin is what a platform gives a job for its own registry, and for no other:
+// GitLab's CI_REGISTRY_USER and CI_REGISTRY_PASSWORD for exactly CI_REGISTRY, and
+// GitHub's token, by the names that the other places on GitHub take it, for the
+// registry that belongs to the server that issued it.
 func jobLogin(getenv func(string) string, host string) auth.Credential {
 	if password := getenv("CI_REGISTRY_PASSWORD"); password != "" && host == getenv("CI_REGISTRY") {
 		return auth.Credential{Username: getenv("CI_REGISTRY_USER"), Password: password}
 	}
-	if token := getenv("GITHUB_TOKEN"); token != "" && host == gitHubRegistry(getenv) {
-		user := getenv("GITHUB_ACTOR")
-		if user == "" {
-			user = "x-access-token" // any name will do
+	if host != gitHubRegistry(getenv) {
+		return auth.EmptyCredential
+	}
+	for _, name := range []string{"INPUT_GITHUB-TOKEN", "MCP_INTEGRITY_GITHUB_TOKEN", "GH_TOKEN", "GITHUB_TOKEN"} {
+		if token := getenv(name); token != "" {
+			// Any user's name will do.
+			return auth.Credential{Username: cmp.Or(getenv("GITHUB_ACTOR"), "x-access-token"), Password: token}
 		}
-		return auth.Credential{Username: user, Password: token}
 	}
 	return auth.EmptyCredential
 }

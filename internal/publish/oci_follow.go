@@ -5,18 +5,24 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/opencontainers/go-digest"
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 
+	"github.com/mcp-integrity/seal-action/internal/fetch"
 	"github.com/mcp-integrity/seal-action/seal/strictjson"
 	"github.com/mcp-integrity/seal-action/verify"
 )
 
-// maxBundles bounds the bundles of one image that are fetched: an image has a
-// handful.
-const maxBundles = 30
+const (
+	// maxBundles bounds the bundles of one image that are fetched: an image has a
+	// handful.
+	maxBundles = 30
+	// maxBundleBytes bounds them together.
+	maxBundleBytes = 2 * maxProvenance
+)
 
 // BundlesAt fetches the build provenance that a manifest's build_attestation_uri
 // of the form oci://HOST/NAME@DIGEST leads to: the bundles in the releases sealed
@@ -30,7 +36,7 @@ func BundlesAt(ctx context.Context, client *http.Client, uri string) ([][]byte, 
 	env := Env{Getenv: func(string) string { return "" }, ReadOnly: true}
 	p, err := newOCI(rest, env, client)
 	if !ok || err != nil || digest.Digest(p.ref).Validate() != nil {
-		return nil, fmt.Errorf("%w: build_attestation_uri %.200q: want oci://HOST/NAME@DIGEST", verify.ErrUnavailable, uri)
+		return nil, fmt.Errorf("%w: build_attestation_uri %.200q: want oci://HOST/NAME@DIGEST", verify.ErrUnavailable, fetch.PublicURL(uri))
 	}
 	p.repo = newRepository(p.repo.Reference, client, nil)
 	bundles, err := p.bundles(ctx, v1.Descriptor{Digest: digest.Digest(p.ref)})
@@ -48,14 +54,13 @@ func (p *ociPlace) bundles(ctx context.Context, subject v1.Descriptor) ([][]byte
 	if err != nil {
 		return nil, err
 	}
+	all = slices.DeleteFunc(all, func(d v1.Descriptor) bool { return !mayBeSealed(d) && d.ArtifactType != BundleMediaType })
+	if len(all) > maxSealed {
+		return nil, fmt.Errorf("%w: %s: %d referrers that may hold a bundle, want at most %d", verify.ErrUnavailable, p.name, len(all), maxSealed)
+	}
 	var bundles [][]byte
+	room := int64(maxBundleBytes)
 	for _, d := range all {
-		if !mayBeSealed(d) && d.ArtifactType != BundleMediaType {
-			continue
-		}
-		if len(bundles) == maxBundles {
-			return nil, fmt.Errorf("%w: %s: more than %d bundles", verify.ErrUnavailable, p.name, maxBundles)
-		}
 		data, _, err := fetchManifest(ctx, p.repo, d.Digest)
 		if skippable(err) {
 			continue
@@ -63,6 +68,9 @@ func (p *ociPlace) bundles(ctx context.Context, subject v1.Descriptor) ([][]byte
 			return nil, p.explain("fetch a referrer", err)
 		}
 		for _, l := range bundleLayers(data) {
+			if room -= l.Size; room < 0 || len(bundles) == maxBundles {
+				return nil, fmt.Errorf("%w: %s: more than %d bundles, or %d bytes of them", verify.ErrUnavailable, p.name, maxBundles, maxBundleBytes)
+			}
 			bundle, err := fetchBlob(ctx, p.repo, l)
 			if err != nil {
 				return nil, p.explain("fetch a bundle", err)

@@ -1,6 +1,7 @@
 package publish
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -16,7 +17,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-containerregistry/pkg/registry"
 	"github.com/opencontainers/go-digest"
+	specs "github.com/opencontainers/image-spec/specs-go"
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
+	"oras.land/oras-go/v2/content"
 
 	"github.com/mcp-integrity/seal-action/internal/fetch"
 	"github.com/mcp-integrity/seal-action/internal/keys"
@@ -116,7 +119,7 @@ func noEnv(t *testing.T) func(string) string {
 }
 
 // pushImage pushes an index with one image, and returns its digest.
-func (w *ociWorld) pushImage(tag, content string) digest.Digest {
+func (w *ociWorld) pushImage(tag, file string) digest.Digest {
 	w.t.Helper()
 	ctx, p := context.Background(), w.place(tag)
 	push := func(desc v1.Descriptor, data string) v1.Descriptor {
@@ -126,14 +129,14 @@ func (w *ociWorld) pushImage(tag, content string) digest.Digest {
 		}
 		return desc
 	}
-	layer := push(v1.Descriptor{MediaType: v1.MediaTypeImageLayer}, content)
+	layer := push(v1.Descriptor{MediaType: v1.MediaTypeImageLayer}, file)
 	config := push(v1.Descriptor{MediaType: v1.MediaTypeImageConfig}, `{"architecture":"amd64","os":"linux"}`)
-	m, _ := json.Marshal(v1.Manifest{MediaType: v1.MediaTypeImageManifest, Config: config, Layers: []v1.Descriptor{layer}})
-	image := push(v1.Descriptor{MediaType: v1.MediaTypeImageManifest}, strings.Replace(string(m), `{`, `{"schemaVersion":2,`, 1))
-	x, _ := json.Marshal(v1.Index{MediaType: v1.MediaTypeImageIndex, Manifests: []v1.Descriptor{image}})
-	index := strings.Replace(string(x), `{`, `{"schemaVersion":2,`, 1)
-	desc := v1.Descriptor{MediaType: v1.MediaTypeImageIndex, Digest: digest.FromString(index), Size: int64(len(index))}
-	if err := p.repo.PushReference(ctx, desc, strings.NewReader(index), tag); err != nil {
+	two := specs.Versioned{SchemaVersion: 2}
+	m, _ := json.Marshal(v1.Manifest{Versioned: two, MediaType: v1.MediaTypeImageManifest, Config: config, Layers: []v1.Descriptor{layer}})
+	image := push(v1.Descriptor{MediaType: v1.MediaTypeImageManifest}, string(m))
+	index, _ := json.Marshal(v1.Index{Versioned: two, MediaType: v1.MediaTypeImageIndex, Manifests: []v1.Descriptor{image}})
+	desc := content.NewDescriptorFromBytes(v1.MediaTypeImageIndex, index)
+	if err := p.repo.PushReference(ctx, desc, bytes.NewReader(index), tag); err != nil {
 		w.t.Fatal(err)
 	}
 	return desc.Digest
@@ -176,75 +179,75 @@ func ociRegistries(t *testing.T, test func(t *testing.T, h http.Handler)) {
 
 // TestOCIChain publishes five releases, each onto the last, and finds them again
 // from every place, as somebody who has seen nothing.
-func TestOCIChain(t *testing.T) {
-	ociRegistries(t, func(t *testing.T, h http.Handler) {
-		w, ctx := newOCIWorld(t, h), context.Background()
-		var all []Sealed
-		images := map[string]digest.Digest{}
-		for n := range 5 {
-			version := fmt.Sprintf("1.%d.0", n*5) // 1.10.0 comes after 1.5.0
-			images[version] = w.pushImage(version, "layer of "+version)
-			w.pushImage("latest", "layer of "+version)
-			w.pushImage("1", "layer of "+version)
-			p := w.place(version)
-			if err := p.Check(ctx); err != nil {
-				t.Fatal(err)
-			}
-			previous, err := p.Latest(ctx)
-			var before *Sealed
-			if n == 0 {
-				if !errors.Is(err, verify.ErrNoRelease) {
-					t.Fatalf("Latest of the first: got %v, want ErrNoRelease", err)
-				}
-			} else if before = &all[n-1]; err != nil || string(previous.Envelope) != string(before.Envelope) {
-				t.Fatalf("Latest before %s: got %v, %v, want the release before", version, previous.Ref, err)
-			}
-			r := ociRelease(t, version, images[version], before)
-			receipt, err := p.Publish(ctx, r)
-			if err != nil || receipt.State != Published {
-				t.Fatalf("Publish: got %v, %v", receipt, err)
-			}
-			again, err := w.place(version).Publish(ctx, r)
-			if err != nil || again.State != AlreadyThere || again.URL != receipt.URL || len(again.Notes) > 0 {
-				t.Errorf("Publish again: got %+v, %v, want that it is there at %s", again, err, receipt.URL)
-			}
-			all = append(all, r)
+func TestOCIChain(t *testing.T) { ociRegistries(t, ociOn) }
+
+func ociOn(t *testing.T, h http.Handler) {
+	w, ctx := newOCIWorld(t, h), context.Background()
+	var all []Sealed
+	images := map[string]digest.Digest{}
+	for n := range 5 {
+		version := fmt.Sprintf("1.%d.0", n*5) // 1.10.0 comes after 1.5.0
+		images[version] = w.pushImage(version, "layer of "+version)
+		w.pushImage("latest", "layer of "+version)
+		w.pushImage("1", "layer of "+version)
+		p := w.place(version)
+		if err := p.Check(ctx); err != nil {
+			t.Fatal(err)
 		}
-		for version, d := range images {
-			if got, _, err := w.place(version).subject(ctx); err != nil || got.Digest != d {
-				t.Errorf("image %s: got %s, %v, want %s as it was pushed", version, got.Digest, err, d)
+		previous, err := p.Latest(ctx)
+		var before *Sealed
+		if n == 0 {
+			if !errors.Is(err, verify.ErrNoRelease) {
+				t.Fatalf("Latest of the first: got %v, want ErrNoRelease", err)
 			}
+		} else if before = &all[n-1]; err != nil || string(previous.Envelope) != string(before.Envelope) {
+			t.Fatalf("Latest before %s: got %v, %v, want the release before", version, previous.Ref, err)
 		}
-		newest := w.place("1.20.0")
-		for i := len(all) - 1; i >= 0; i-- {
-			for _, p := range []*ociPlace{newest, w.place("1.20.0"), w.place("latest"), w.place("1.0.0"), w.place(string(images["1.5.0"]))} {
-				got, err := p.Find(ctx, all[i].Payload)
-				if err != nil {
-					t.Fatalf("%s: Find(%s): %v", p, all[i].Payload, err)
-				}
-				got.Ref = ""
-				if diff := cmp.Diff(all[i].Release, got); diff != "" {
-					t.Errorf("%s: release %d (-want +got):\n%s", p, i, diff)
-				}
-			}
+		r := ociRelease(t, version, images[version], before)
+		receipt, err := p.Publish(ctx, r)
+		if err != nil || receipt.State != Published {
+			t.Fatalf("Publish: got %v, %v", receipt, err)
 		}
-		var want, got []digest.Digest
-		for _, r := range all {
-			want = append(want, r.Payload)
+		again, err := w.place(version).Publish(ctx, r)
+		if err != nil || again.State != AlreadyThere || again.URL != receipt.URL || len(again.Notes) > 0 {
+			t.Errorf("Publish again: got %+v, %v, want that it is there at %s", again, err, receipt.URL)
 		}
-		for d, err := range newest.List(ctx) {
+		all = append(all, r)
+	}
+	for version, d := range images {
+		if got, _, err := w.place(version).subject(ctx); err != nil || got.Digest != d {
+			t.Errorf("image %s: got %s, %v, want %s as it was pushed", version, got.Digest, err, d)
+		}
+	}
+	newest := w.place("1.20.0")
+	for i := len(all) - 1; i >= 0; i-- {
+		for _, p := range []*ociPlace{newest, w.place("1.20.0"), w.place("latest"), w.place("1.0.0"), w.place(string(images["1.5.0"]))} {
+			got, err := p.Find(ctx, all[i].Payload)
 			if err != nil {
-				t.Fatal(err)
+				t.Fatalf("%s: Find(%s): %v", p, all[i].Payload, err)
 			}
-			got = append(got, d)
+			got.Ref = ""
+			if diff := cmp.Diff(all[i].Release, got); diff != "" {
+				t.Errorf("%s: release %d (-want +got):\n%s", p, i, diff)
+			}
 		}
-		slices.Sort(want)
-		slices.Sort(got)
-		if diff := cmp.Diff(want, got); diff != "" {
-			t.Errorf("List (-want +got):\n%s", diff)
+	}
+	var want, got []digest.Digest
+	for _, r := range all {
+		want = append(want, r.Payload)
+	}
+	for d, err := range newest.List(ctx) {
+		if err != nil {
+			t.Fatal(err)
 		}
-		if _, err := newest.Find(ctx, digest.FromString("none")); !errors.Is(err, verify.ErrNoRelease) || errors.Is(err, verify.ErrUnavailable) {
-			t.Errorf("Find of none: got %v, want ErrNoRelease", err)
-		}
-	})
+		got = append(got, d)
+	}
+	slices.Sort(want)
+	slices.Sort(got)
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("List (-want +got):\n%s", diff)
+	}
+	if _, err := newest.Find(ctx, digest.FromString("none")); !errors.Is(err, verify.ErrNoRelease) || errors.Is(err, verify.ErrUnavailable) {
+		t.Errorf("Find of none: got %v, want ErrNoRelease", err)
+	}
 }

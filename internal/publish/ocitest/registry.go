@@ -38,6 +38,8 @@ const (
 type Registry struct {
 	// Referrers says that there is the referrers API.
 	Referrers bool
+	// Lenient says that an index may name manifests that are not there.
+	Lenient bool
 	// PageSize bounds a page of tags or referrers; 0 is 100.
 	PageSize int
 
@@ -182,7 +184,7 @@ func (g *Registry) putManifest(w http.ResponseWriter, r *http.Request, name, ref
 		refuse(w, http.StatusBadRequest, "MANIFEST_INVALID", "manifest invalid")
 		return
 	}
-	if missing := p.missing(m.parsed); missing != "" {
+	if missing := p.missing(m.parsed, g.Lenient); missing != "" {
 		refuse(w, http.StatusBadRequest, "MANIFEST_BLOB_UNKNOWN", "manifest references a manifest or blob unknown to registry: "+missing)
 		return
 	}
@@ -205,7 +207,7 @@ func (g *Registry) putManifest(w http.ResponseWriter, r *http.Request, name, ref
 
 // missing is what a manifest names and the repository does not have. A subject
 // may be pushed later.
-func (p *repo) missing(f fields) string {
+func (p *repo) missing(f fields, lenient bool) string {
 	blobs := f.Layers
 	if f.Config != nil {
 		blobs = append(slices.Clone(blobs), *f.Config)
@@ -216,7 +218,7 @@ func (p *repo) missing(f fields) string {
 		}
 	}
 	for _, d := range f.Manifests {
-		if _, ok := p.manifests[d.Digest]; !ok {
+		if _, ok := p.manifests[d.Digest]; !ok && !lenient {
 			return d.Digest
 		}
 	}
