@@ -23,7 +23,7 @@ type release struct {
 	// where the caller expects anybody; none where their keys are not known any
 	// more.
 	signers []seal.Attestation
-	// reroot is the signed reason why a chain begins here; "" where it does not.
+	// reroot is the signed reason why a chain begins here, where there is no link.
 	reroot string
 	// tools are those of its interface snapshot; nil where it is not at hand.
 	tools []fingerprint.Tool
@@ -44,15 +44,9 @@ func (r *run) releaseOf(o *seal.Opened, payload digest.Digest) (*release, error)
 			rel.reroot = a.Statement.Reroot
 		}
 	}
-	return rel, rel.readLink()
-}
-
-func (r *release) readLink() (err error) {
-	r.link, err = lineage.LinkOf(r.manifest)
-	if !r.link.Absent {
-		r.reroot = "" // a chain that goes on does not begin
-	}
-	return err
+	var err error
+	rel.link, err = lineage.LinkOf(o.Manifest)
+	return rel, err
 }
 
 // refusal is why a release was not opened, or does not belong into the chain.
@@ -109,11 +103,11 @@ func (r *run) openAncestor(ctx context.Context, e *seal.Envelope, payload digest
 		if bad != nil {
 			return nil, bad
 		}
-		rel = &release{digest: payload, manifest: m, doubt: cause(err)}
-		if bad := rel.readLink(); bad != nil {
+		link, bad := lineage.LinkOf(m)
+		if bad != nil {
 			return nil, &refusal{seal.CodeChainBroken, bad}
 		}
-		return rel, nil
+		return &release{digest: payload, manifest: m, link: link, doubt: cause(err)}, nil
 	case seal.CodeIdentityMismatch:
 		return nil, &refusal{seal.CodeChainPublisherChanged, cause(err)}
 	}

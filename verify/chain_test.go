@@ -308,6 +308,14 @@ func TestChain(t *testing.T) {
 			},
 			advisories: []string{"SIDE_EFFECTS_EXPANDED"}, says: `tool "tool0" declares network egress to "evil.example": from "1.3.0" to "1.3.1" (step: patch)`, end: verify.First,
 		},
+		"egress gained some releases ago, by a tool that is gone": {
+			change: func(t *testing.T, h *history) {
+				h.release(t, egress)
+				h.live.Tools = h.live.Tools[1:]
+				h.release(t, nil)
+			},
+			end: verify.First, length: 6,
+		},
 		"egress gained, and kept quiet": {
 			change: func(t *testing.T, h *history) {
 				m := h.next(t, &h.made[3])
@@ -341,6 +349,30 @@ func TestChain(t *testing.T) {
 		"a newer release": {
 			change:     func(_ *testing.T, h *history) { h.made = h.made[:3] },
 			advisories: []string{"ROLLBACK"}, says: `release "1.3.0"`, end: verify.First, length: 3,
+		},
+		"a newer release, issued in the same second": {
+			change: func(t *testing.T, h *history) {
+				h.release(t, func(m *seal.Manifest) { m.IssuedAt = h.last().manifest.IssuedAt })
+				h.made = h.made[:4]
+			},
+			advisories: []string{"ROLLBACK"}, says: `release "1.4.0"`, end: verify.First, length: 4,
+		},
+		"a link and a new chain at once": {
+			change: func(t *testing.T, h *history) {
+				m := h.next(t, &h.made[3])
+				s := sealtest.Statement()
+				s.Reroot = "so that nobody looks further"
+				payload, err := seal.MarshalManifest(m)
+				if err != nil {
+					t.Fatal(err)
+				}
+				e := seal.NewEnvelope(payload)
+				if err := e.Attest(h.key, s); err != nil {
+					t.Fatal(err)
+				}
+				h.made = append(h.made, made{m, e, h.source.put(t, e)})
+			},
+			end: verify.First, length: 5,
 		},
 		"a stranger's fork": {
 			change: func(t *testing.T, h *history) {

@@ -76,13 +76,8 @@ func (c *chain) remember(ctx context.Context) {
 		return
 	}
 	if c.memory.err == nil && c.head != nil && c.expected && c.head.origin() != "" && !c.wrong() {
-		whole := c.end != ""
-		all := c.links.all
-		if !whole {
-			all = all[:1]
-		}
-		for part := range slices.Chunk(all, maxRemembered) {
-			if c.memory.err = c.Memory.Remember(ctx, c.server, c.links.seen(part, whole)); c.memory.err != nil {
+		for part := range slices.Chunk(c.links.all, maxRemembered) {
+			if c.memory.err = c.Memory.Remember(ctx, c.server, c.links.seen(part, c.end != "")); c.memory.err != nil {
 				break
 			}
 		}

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/opencontainers/go-digest"
 
@@ -88,6 +89,34 @@ func TestMemory(t *testing.T) {
 				}
 			},
 			end: verify.First, asked: 3, remembered: 4, whole: true,
+		},
+		"the same release again, of another trust": {
+			between: func(t *testing.T, h *history) {
+				h.made = h.made[:3]
+				s := h.v.Memory.(*head).seen[h.last().digest]
+				s.Origin = "evil"
+				clear(h.v.Memory.(*head).seen)
+				h.v.Memory.(*head).seen[s.Digest] = s
+			},
+			end: verify.First, asked: 3, remembered: 3, whole: true, advisories: []string{"ROLLBACK"},
+		},
+		"the same release again, whose chain was not walked": {
+			before: func(t *testing.T, h *history) {
+				source := h.v.Chain
+				h.v.Chain = nil
+				h.verify(t, h.made[2])
+				h.v.Chain, h.made = source, h.made[:3]
+			},
+			end: verify.First, asked: 3, remembered: 3, whole: true, advisories: []string{"ROLLBACK"},
+		},
+		"a fork below the newest that was seen": {
+			before: func(t *testing.T, h *history) { h.run(t) },
+			between: func(t *testing.T, h *history) {
+				m := h.next(t, &h.made[1])
+				m.IssuedAt = seal.NewTimestamp(h.made[2].manifest.IssuedAt.Add(time.Hour))
+				h.add(t, m)
+			},
+			errors: []string{"CHAIN_FORK"}, advisories: []string{"ROLLBACK"}, says: "two successors", end: verify.Remembered, asked: 3, remembered: 4, whole: true,
 		},
 		"nothing of a chain that was not walked": {
 			before: func(t *testing.T, h *history) {
