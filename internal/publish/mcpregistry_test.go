@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/base64"
 	"errors"
-	"fmt"
 	"net/http"
 	"net/url"
 	"os"
@@ -170,6 +169,9 @@ func TestMCPRegistryFaults(t *testing.T) {
 					t.Errorf("got %v, want unavailable with a hint", err)
 				}
 			}
+			if n := f.asked("POST /v0.1/publish"); n != 1 && what.status != 429 {
+				t.Errorf("asked %d times to publish: what may have taken effect is looked at, not repeated", n)
+			}
 			f.fault = nil
 			got, err = f.place(t, "1.0.0", nil).Publish(ctx, r)
 			wantState := Published
@@ -299,17 +301,22 @@ func TestMCPRegistryOccupied(t *testing.T) {
 		"without us":      {plain, "_meta cannot be added afterwards", "instead of mcp-publisher"},
 		"another release": {with(sealedAt{Version: sealedFormat, Digest: digest.FromString("other")}), "has the digest", "raise the version"},
 		"another format":  {with(sealedAt{Version: "2.0", Digest: digest.FromString("other")}), `is of version "2.0"`, "raise the version"},
+		"another hash":    {with(sealedAt{Version: sealedFormat, Digest: digest.SHA512.FromString("other")}), `, want sha256:<hex>`, "raise the version"},
 		"nonsense":        {with(sealedAt{Version: sealedFormat, Digest: "sha256:x"}), `has the digest "sha256:x"`, "raise the version"},
 	} {
-		for _, race := range []bool{false, true} {
-			t.Run(fmt.Sprintf("%s, race %v", name, race), func(t *testing.T) {
+		for _, how := range []string{"before", "meanwhile", "meanwhile, and the registry breaks"} {
+			t.Run(name+", "+how, func(t *testing.T) {
 				f := newFakeMCP(t)
 				f.versions = []*fakeVersion{{doc: asObject(t, tt.there)}}
-				if race { // it appears between the look and the publication
+				if how != "before" { // it appears between the look and the publication
 					looks := 0
 					f.fault = func(r *http.Request) mcpFault {
-						if looks++; r.Method == http.MethodGet && looks == 1 {
+						looks++
+						switch {
+						case r.Method == http.MethodGet && looks == 1:
 							return mcpFault{status: 404, body: "Server not found"}
+						case r.URL.Path == "/v0.1/publish" && how != "meanwhile":
+							return mcpFault{status: 500, body: "oh"}
 						}
 						return mcpFault{}
 					}
