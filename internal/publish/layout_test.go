@@ -359,6 +359,20 @@ func TestDirReplacedLink(t *testing.T) {
 	}
 }
 
+// TestDirLatestIsWhole: what lies beside the newest envelope in the history is its
+// own; what has the stem's name may be the next release's, half published.
+func TestDirLatestIsWhole(t *testing.T) {
+	s := releases(t, 1)[0]
+	dir := t.TempDir()
+	publishAll(t, "dir", dir, []Sealed{s})
+	writeFile(t, dir, "mcp-integrity.interface.json", []byte("another"))
+	writeFile(t, dir, "mcp-integrity.provenance.sigstore.json", []byte("another"))
+	p := mustOpen(t, "dir:"+dir, testEnv())
+	if r, err := p.Latest(t.Context()); err != nil || string(r.Snapshot) != string(s.Snapshot) || r.Provenance != nil || r.Ref != filepath.Join(dir, "mcp-integrity.json") {
+		t.Errorf("got %q and %q at %s, %v", r.Snapshot, r.Provenance, r.Ref, err)
+	}
+}
+
 // TestDirReplacesWhole: a file makes way, and is not written over: who reads it
 // meanwhile reads it to its end.
 func TestDirReplacesWhole(t *testing.T) {

@@ -90,7 +90,7 @@ func TestTurn(t *testing.T) {
 		return nil, fmt.Errorf("%w: here", verify.ErrNoRelease)
 	}
 	nothing := func(digest.Digest) ([]byte, error) { return nil, verify.ErrNoRelease }
-	replaced := func(digest.Digest) ([]byte, error) { return story[0].Envelope, nil }
+	replaced := func(digest.Digest) ([]byte, error) { return story[2].Envelope, nil }
 	broken := func(digest.Digest) ([]byte, error) { return nil, verify.ErrUnavailable }
 	link512 := digest.SHA512.FromBytes(payloadOf(t, story[2].Envelope))
 	other := func(m *seal.Manifest, _ *seal.Statement) { m.Server.Name = "another" }
@@ -117,7 +117,7 @@ func TestTurn(t *testing.T) {
 		"no link":                     {story[3].Envelope, releaseOf(t, key, 4, "", nil), all, 0, "1.0.3"},
 		"a fork":                      {story[3].Envelope, releaseOf(t, key, 4, story[2].Payload, nil), all, 0, "does not follow"},
 		"an ancestor that is lost":    {story[0].Envelope, story[3], nothing, 0, "1.0.0"},
-		"an ancestor that is another": {story[1].Envelope, story[3], replaced, 0, "does not follow"},
+		"an ancestor that is another": {story[1].Envelope, releaseOf(t, key, 3, digest.FromString("lost"), nil), replaced, 0, "does not follow"},
 		"who knows":                   {story[0].Envelope, story[3], broken, 0, "could not"},
 		"another server":              {story[1].Envelope, releaseOf(t, key, 2, story[1].Payload, other), nothing, 0, `"another"`},
 		"another publisher's":         {story[1].Envelope, releaseOf(t, key, 2, story[1].Payload, stranger), nothing, 0, `"io.github.mallory"`},
