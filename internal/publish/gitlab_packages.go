@@ -157,8 +157,10 @@ func (p *gitlabPackages) Publish(ctx context.Context, r Sealed) (Receipt, error)
 	}
 	if kept != nil {
 		// It was committed by an earlier run: what it lacks is added to it.
+		if chooseEnvelope(kept, r.Envelope) != keepSame {
+			receipt.Notes = append(receipt.Notes, "the envelope that stands there has the same payload and other signatures; it is kept: to have these instead, delete the package version and publish again")
+		}
 		r.Envelope = kept
-		receipt.Notes = append(receipt.Notes, "the envelope that stands there has the same payload and other signatures; it is kept")
 	}
 	p.shelf.forget()
 	added, err := p.complete(ctx, s, version, r)

@@ -254,6 +254,31 @@ func TestGitLabMadeMeanwhile(t *testing.T) {
 	}
 }
 
+// TestGitLabLinkedMeanwhile: a link that another job adds first is ours, where it
+// is the same.
+func TestGitLabLinkedMeanwhile(t *testing.T) {
+	r := gitlabSealed(t, 4, sealtest.Key(t, keys.Ed25519, "k"))
+	for _, same := range []bool{true, false} {
+		f := newFakeGitLab(t)
+		f.releases = []*fakeGitLabRelease{{Tag: "v1.2.4"}}
+		p := f.open(t, "gitlab-release", f.env()).(*gitlabRelease)
+		theirs := p.links(r)[0]
+		if !same {
+			theirs.URL += "x"
+		}
+		f.fault = func(_ int, r *http.Request) gitlabFault {
+			if r.Method == http.MethodPost && len(f.releases[0].Assets.Links) == 0 {
+				f.addLink(f.releases[0], theirs)
+			}
+			return gitlabNoFault
+		}
+		_, err := p.Publish(t.Context(), r)
+		if same && err != nil || !same && !errors.Is(err, ErrConflict) {
+			t.Errorf("the same link: %v: got %v", same, err)
+		}
+	}
+}
+
 // TestGitLabNotPublic: what only members can fetch is not shown as a URL for all.
 func TestGitLabNotPublic(t *testing.T) {
 	r := gitlabSealed(t, 4, sealtest.Key(t, keys.Ed25519, "k"))
@@ -271,8 +296,14 @@ func TestGitLabNotPublic(t *testing.T) {
 		}
 		env := f.env("CI_JOB_TOKEN", "")
 		env.ReadOnly = true
-		if _, err := f.open(t, target, env).Latest(t.Context()); !errors.Is(err, verify.ErrUnavailable) || errors.Is(err, verify.ErrNoRelease) {
-			t.Errorf("%s: Latest without a token: got %v, want ErrUnavailable", target, err)
+		sources := []string{target}
+		if target == "gitlab-release" {
+			sources = append(sources, target+"@v1.2.4")
+		}
+		for _, source := range sources {
+			if _, err := f.open(t, source, env).Latest(t.Context()); !errors.Is(err, verify.ErrUnavailable) || errors.Is(err, verify.ErrNoRelease) {
+				t.Errorf("%s: Latest without a token: got %v, want ErrUnavailable", source, err)
+			}
 		}
 	}
 }

@@ -73,11 +73,17 @@ func TestGitLabPublishAndFind(t *testing.T) {
 				p := f.open(t, target, f.env("CI_COMMIT_TAG", tag))
 				r := gitlabSealed(t, n, key)
 				releases = append(releases, r)
+				if _, err := p.Find(ctx, r.Payload); !errors.Is(err, verify.ErrNoRelease) {
+					t.Errorf("Find before it is published: got %v, want ErrNoRelease", err)
+				}
 				for _, want := range []State{Published, AlreadyThere, AlreadyThere} {
 					receipt, err := p.Publish(ctx, r)
 					if err != nil || receipt.State != want || !strings.HasPrefix(receipt.URL, f.URL) {
 						t.Fatalf("Publish: got %+v, %v, want %s", receipt, err, want)
 					}
+				}
+				if _, err := p.Find(ctx, r.Payload); err != nil {
+					t.Errorf("Find after it is published: %v", err)
 				}
 				latest, err := p.Latest(ctx)
 				if err != nil {
@@ -140,6 +146,13 @@ func TestGitLabOtherContent(t *testing.T) {
 			if err != nil || receipt.State != AlreadyThere || len(receipt.Notes) == 0 {
 				t.Errorf("other signatures: got %+v, %v, want already there, with a note", receipt, err)
 			}
+			both := first
+			both.Envelope = sealtest.Marshal(t, sealtest.Seal(t, first.Manifest, a, b))
+			f.packages[0].files[2].data = both.Envelope
+			if receipt, err := p.Publish(t.Context(), first); err != nil || receipt.State != AlreadyThere || len(receipt.Notes) > 0 {
+				t.Errorf("fewer signatures: got %+v, %v, want already there, without a note", receipt, err)
+			}
+			f.packages[0].files[2].data = first.Envelope
 			other := gitlabSealed(t, 5, a)
 			for i := range other.Manifest.Tools {
 				other.Manifest.Tools[i].Version = "1.2.4" // what the place goes by
