@@ -139,10 +139,13 @@ func (v *verifier) fromPlace(ctx context.Context) ([]byte, error) {
 		return nil, fmt.Errorf("%w: %w", errNoManifest, err)
 	case err != nil:
 		exit := placeError(err)
+		if exit.code == ExitFails {
+			return nil, exit
+		}
 		if exit.hint != "" {
 			v.sigstore.inv.talk("hint: %s", ourLines(exit.hint))
 		}
-		if exit.code == ExitFails || errors.Is(err, verify.ErrUnavailable) {
+		if errors.Is(err, verify.ErrUnavailable) {
 			return nil, err
 		}
 		return nil, fmt.Errorf("%w: %w", verify.ErrUnavailable, err)

@@ -133,14 +133,13 @@ func (s sources) Release(ctx context.Context, payload digest.Digest) ([]byte, er
 	return r.Envelope, err
 }
 
-// Snapshot returns the interface snapshot that lies beside a release.
-func (s sources) Snapshot(ctx context.Context, payload digest.Digest) ([]byte, error) {
+// ReleaseWithSnapshot implements [verify.SnapshotSource].
+func (s sources) ReleaseWithSnapshot(ctx context.Context, payload digest.Digest) (envelope, snapshot []byte, err error) {
 	r, err := s.find(ctx, payload)
-	if err == nil && r.Snapshot == nil {
-		err = fmt.Errorf("%w: there is no snapshot beside it", verify.ErrNoRelease)
-	}
-	return r.Snapshot, err
+	return r.Envelope, r.Snapshot, err
 }
+
+var _ verify.SnapshotSource = sources{}
 
 // find asks one place after the other. One that could not be asked may have had
 // it: only where all answered is there no such release.

@@ -45,7 +45,7 @@ func (r *sealRun) openTargets() error {
 	if m := r.manifest; m != nil {
 		env.Version, env.ServerID = r.view.snapshot.Server.Version, serverID("", m)
 		if f := r.primary(); f != nil {
-			env.Version, env.ServerID = f.Artifact.Version, serverID(f.MCPName, m)
+			env.Version, env.ServerID, env.MCPName = f.Artifact.Version, serverID(f.MCPName, m), f.MCPName
 		}
 		if r.tokens != nil {
 			env.Token = r.tokens.Token

@@ -35,7 +35,7 @@ var places = map[string]opener{
 //	gitlab-release[:GROUP/NAME][@TAG]   a release of this or another project
 //	gitlab-packages[:GROUP/NAME]        its generic packages
 //	oci://REFERENCE                     an image's referrers
-//	mcp-registry[:URL]                  an MCP registry (default: the official one)
+//	mcp-registry[:URL][@NAME]           an MCP registry (default: the official one)
 //	package:DIR                         a package's root, before its archive exists
 //	registry:URL                        MIS's own /v0/servers/<id>/integrity
 //

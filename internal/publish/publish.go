@@ -29,7 +29,6 @@ import (
 	"github.com/opencontainers/go-digest"
 
 	"github.com/mcp-integrity/seal-action/seal"
-	"github.com/mcp-integrity/seal-action/verify"
 )
 
 // The suffixes of what lies beside an envelope, after the stem.
@@ -178,20 +177,3 @@ func (e *Error) Error() string {
 }
 
 func (e *Error) Unwrap() error { return e.Err }
-
-// Chain gives a place to the verifier.
-type Chain struct{ Place }
-
-var _ verify.ChainSource = Chain{}
-
-// Release implements [verify.ChainSource].
-func (c Chain) Release(ctx context.Context, payload digest.Digest) ([]byte, error) {
-	r, err := c.Find(ctx, payload)
-	if err != nil {
-		return nil, err
-	}
-	return r.Envelope, nil
-}
-
-// Releases implements [verify.ChainSource].
-func (c Chain) Releases(ctx context.Context) iter.Seq2[digest.Digest, error] { return c.List(ctx) }
