@@ -105,6 +105,25 @@ func TestGitHubAttestationsRefuses(t *testing.T) {
 	}
 }
 
+// The statement that is stored is the publisher's: others publish their own.
+func TestGitHubAttestationsOfOthers(t *testing.T) {
+	s := githubKeyless(t, "github")
+	e, err := seal.ParseEnvelope(s.Envelope)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range e.Signatures {
+		e.Signatures[i].Role = seal.RoleScanner
+	}
+	if s.Envelope, err = e.Marshal(); err != nil {
+		t.Fatal(err)
+	}
+	f := newFakeGitHub(t)
+	if _, err := f.open("github-attestations", f.env()).Publish(t.Context(), s); err != nil || len(f.attestations) != 1 {
+		t.Errorf("got %v, and %d attestations, want the provenance alone", err, len(f.attestations))
+	}
+}
+
 func TestGitHubAttestationsAsSource(t *testing.T) {
 	f := newFakeGitHub(t)
 	p := f.open("github-attestations", f.env())

@@ -57,14 +57,20 @@ func TestGitHubFaults(t *testing.T) {
 func rideOutGitHub(t *testing.T, ideal *fakeGitHub, target string, s Sealed, before func(*fakeGitHub), step int, fault githubFault) {
 	f := newFakeGitHub(t)
 	before(f)
-	f.fault = func(_ *http.Request, change int) githubFault {
+	deletes := false
+	f.fault = func(r *http.Request, change int) githubFault {
 		if change == step {
+			deletes = r.Method == http.MethodDelete
 			return fault
 		}
 		return githubFine
 	}
 	if _, err := f.open(target, f.env()).Publish(t.Context(), s); err != nil {
 		t.Errorf("one fault: %v (hint: %s)", err, githubHintOf(err))
+	}
+	// What took effect is not done again; a deletion does no more the second time.
+	if took := fault == githubLostAfter || fault == githubCutAfter || fault == githubPageAfter; took && !deletes && f.changes != ideal.changes {
+		t.Errorf("one fault: %d changes, want %d", f.changes, ideal.changes)
 	}
 	if diff := cmp.Diff(ideal.state(), f.state()); diff != "" {
 		t.Errorf("one fault (-ideal +got):\n%s", diff)

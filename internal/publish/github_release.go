@@ -178,7 +178,8 @@ func (p *githubRelease) Publish(ctx context.Context, s Sealed) (Receipt, error) 
 			return Receipt{}, err
 		}
 	case rel.Draft:
-		out.Notes = append(out.Notes, fmt.Sprintf("release %s is a draft, and stays one: nobody sees the files before you publish it", rel.Tag))
+		out.Notes = append(out.Notes, fmt.Sprintf("release %s is a draft, and stays one: nobody sees the files before you publish it; then the manifest is at %s", rel.Tag, out.URL))
+		out.URL = ""
 	}
 	return out, nil
 }

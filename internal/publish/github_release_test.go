@@ -213,7 +213,11 @@ func TestGitHubReleasePublish(t *testing.T) {
 			if err != nil {
 				t.Fatalf("%v (hint: %s)", err, githubHintOf(err))
 			}
-			if want := f.srv.URL + "/acme/file-tools/releases/download/v1.2.4/mcp-integrity.json"; receipt.State != tt.state || receipt.URL != want {
+			want := f.srv.URL + "/acme/file-tools/releases/download/v1.2.4/mcp-integrity.json"
+			if tt.want.Draft {
+				want = "" // nobody can fetch it yet
+			}
+			if receipt.State != tt.state || receipt.URL != want {
 				t.Errorf("got %q at %s, want %q at %s", receipt.State, receipt.URL, tt.state, want)
 			}
 			if notes := strings.Join(receipt.Notes, "\n"); !strings.Contains(notes, tt.note) || tt.note == "" && notes != "" {
@@ -254,6 +258,26 @@ func githubHintOf(err error) string {
 		return e.Hint
 	}
 	return ""
+}
+
+// Of two drafts of one tag, every run takes the same.
+func TestGitHubReleaseOfTwoDrafts(t *testing.T) {
+	f := newFakeGitHub(t)
+	older := f.release("v1.2.4", true, nil)
+	f.release("v1.2.4", true, nil)
+	s := githubSealed(t, 1)
+	for range 2 {
+		if _, err := f.open("github-release", f.env()).Publish(t.Context(), s); err != nil {
+			t.Fatal(err)
+		}
+		if len(older.Assets) != 3 {
+			t.Errorf("the older one has %d files, want 3", len(older.Assets))
+		}
+		slices.Reverse(f.releases)
+	}
+	if n := len(f.releases[0].Assets) + len(f.releases[1].Assets); n != 3 {
+		t.Errorf("got %d files in both, want 3", n)
+	}
 }
 
 // The release becomes visible when all its files are there, and the envelope goes

@@ -281,15 +281,12 @@ func (p *githubRelease) download(ctx context.Context, rel *githubReleaseInfo, a 
 // limit, 60 requests an hour for strangers and 1,000 for a job, is below what a
 // long chain needs. A server of one's own may want a login even for what is public.
 func (p *githubRelease) isOpen(ctx context.Context) bool {
-	if p.token == "" {
-		return true
-	}
-	if p.server.Host != "github.com" {
-		return false
-	}
 	if p.history.open == nil {
-		r, err := p.repository(ctx)
-		open := err == nil && !r.Private
+		open := p.token == ""
+		if !open && p.server.Host == "github.com" {
+			r, err := p.repository(ctx)
+			open = err == nil && !r.Private
+		}
 		p.history.open = &open
 	}
 	return *p.history.open

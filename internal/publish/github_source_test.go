@@ -93,14 +93,15 @@ func TestGitHubLatest(t *testing.T) {
 				a.data = nil
 			}
 		}, nil, false, Sealed{}, verify.ErrUnavailable},
+		{"a file of which GitHub lost the rest", "github-release", func(f *fakeGitHub) {
+			f.noDigests = true
+			for _, a := range f.release("v1.1.0", false, githubFiles(published)).Assets {
+				a.data = a.data[:len(a.data)-1]
+			}
+		}, nil, false, Sealed{}, verify.ErrUnavailable},
 		{"a file that was changed on its way", "github-release", func(f *fakeGitHub) {
 			for _, a := range f.release("v1.1.0", false, githubFiles(published)).Assets {
 				a.data = bytes.ToUpper(a.data)
-			}
-		}, nil, false, Sealed{}, verify.ErrUnavailable},
-		{"a file that is too large", "github-release", func(f *fakeGitHub) {
-			for _, a := range f.release("v1.1.0", false, githubFiles(published)).Assets {
-				a.Size = seal.MaxEnvelopeSize * 10
 			}
 		}, nil, false, Sealed{}, verify.ErrUnavailable},
 	} {
@@ -266,6 +267,33 @@ func TestGitHubIsOpen(t *testing.T) {
 		if got := p.isOpen(t.Context()); got != tt.want {
 			t.Errorf("%+v: got %v", tt, got)
 		}
+	}
+}
+
+// Nobody but the API gives what is in a draft.
+func TestGitHubDraftComesByTheAPI(t *testing.T) {
+	f := newFakeGitHub(t)
+	s := githubSealed(t, 1)
+	f.release("v1.2.4", true, githubFiles(s))
+	p := f.open("github-release", f.env()).(*githubRelease)
+	open := true
+	p.history.open = &open
+	r, err := p.Latest(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	sameGitHubRelease(t, "draft", r, s)
+}
+
+// What is too large is not even asked for.
+func TestGitHubLargeFile(t *testing.T) {
+	f := newFakeGitHub(t)
+	for _, a := range f.release("v1.1.0", false, githubFiles(githubSealed(t, 1))).Assets {
+		a.Size = seal.MaxEnvelopeSize * 10
+	}
+	_, err := f.open("github-release", f.env()).Latest(t.Context())
+	if want := "167772160 bytes, want at most 16777216"; err == nil || !strings.Contains(err.Error(), want) || slices.Contains(f.asked, "GET file") {
+		t.Errorf("got %v, want %q", err, want)
 	}
 }
 

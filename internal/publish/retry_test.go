@@ -268,11 +268,20 @@ func TestTokenStaysAtHome(t *testing.T) {
 		clear(seen)
 		client := withToken(fetch.Client(), header, "secret", base)
 		for _, path := range []string{"/file", "/moved"} {
-			resp, err := client.Get(api.URL + path)
+			req := httptest.NewRequest(http.MethodGet, api.URL+path, nil)
+			req.RequestURI = ""
+			// What a caller set itself goes nowhere either.
+			for _, name := range []string{header, "Authorization", "Cookie"} {
+				req.Header.Set(name, "of the caller")
+			}
+			resp, err := client.Do(req)
 			if err != nil {
 				t.Fatal(err)
 			}
 			resp.Body.Close()
+		}
+		if h := seen["cdn/file"]; h.Get("Authorization")+h.Get("Cookie") != "" {
+			t.Errorf("the other host got %v", h)
 		}
 		for name, want := range map[string]string{"api/file": "secret", "api/moved": "secret", "api/there": "secret", "cdn/file": ""} {
 			if h, ok := seen[name]; !ok || h.Get(header) != want {
