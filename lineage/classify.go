@@ -98,10 +98,6 @@ func (l *ledger) add(c ClassChange) {
 	}
 }
 
-// minOfWeight are the changes of each weight that are kept whatever heavier ones
-// there are: egress does not hide behind a hundred parameters.
-const minOfWeight = maxChanges / 8
-
 // result returns the changes, heaviest first, and how many are left out.
 func (l *ledger) result() (changes []ClassChange, more int) {
 	room := maxChanges

@@ -4,10 +4,6 @@ import (
 	"slices"
 )
 
-// maxExclusive bounds the alternatives of a oneOf that are compared with each
-// other.
-const maxExclusive = 100
-
 // exclusive reports whether no value can be in two of the alternatives, as far
 // as types and constants tell. Where one can, a oneOf forbids it, and grows when
 // an alternative shrinks.

@@ -9,9 +9,6 @@ import (
 	"strings"
 )
 
-// maxRefs bounds the references that lead to references.
-const maxRefs = 32
-
 // A document is one whole schema, in which references are looked up.
 type document struct {
 	root *node

@@ -10,18 +10,6 @@ import (
 	"github.com/mcp-integrity/seal-action/seal/fingerprint"
 )
 
-// Bounds of one comparison of two schemas. Its work grows with their size even
-// where references lead many places to the same definitions.
-const (
-	// maxSchemaDepth bounds the schemas within schemas that are followed, through
-	// references too. The deepest of 35 real servers has 9.
-	maxSchemaDepth = 500
-
-	// minSteps is the work that even the smallest schemas are granted, in
-	// members visited; each of their bytes grants one more.
-	minSteps = 1000
-)
-
 // schemas compares two input or output schemas; nil for none.
 func (l *ledger) schemas(c fingerprint.Component, oldRaw, newRaw []byte) {
 	if bytes.Equal(oldRaw, newRaw) {

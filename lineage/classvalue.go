@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/mcp-integrity/seal-action/seal/fingerprint"
 )
 
 // allTypes are the types of JSON Schema. An integer is a number, too.
@@ -21,8 +23,20 @@ func (w *walker) values(old, new *node, at place) {
 		}
 		return
 	}
-	w.types(typesOf(old, from), typesOf(new, to), old, new, at)
+	oldTypes, newTypes := typesOf(old, from), typesOf(new, to)
+	if at.name == "" && !at.part && w.component == fingerprint.InputSchema {
+		// The arguments of a call are an object, whether the schema says so or not.
+		oldTypes, newTypes = argumentTypes(old, oldTypes), argumentTypes(new, newTypes)
+	}
+	w.types(oldTypes, newTypes, old, new, at)
 	w.listed(from, to, old, new, at)
+}
+
+func argumentTypes(n *node, types []string) []string {
+	if n.member("type") == nil && n.member("const") == nil && n.member("enum") == nil {
+		return []string{"object"}
+	}
+	return types
 }
 
 // A choice is the set of values that enum and const leave.

@@ -12,9 +12,6 @@ import (
 	"github.com/mcp-integrity/seal-action/seal"
 )
 
-// maxCommits bounds the commits between two releases that are read.
-const maxCommits = 1000
-
 // header is the first line of a message by Conventional Commits 1.0.0.
 var header = regexp.MustCompile(`^([A-Za-z]{1,20})(\([^()\n]{0,60}\))?(!)?: +(\S.*)$`)
 

@@ -17,6 +17,28 @@
 //
 // The result carries a stranger's text. Whoever prints it escapes it for the
 // place it is printed in.
+//
+// # Classes
+//
+// [Classify] says what the changes mean: each has a [Class], a [Weight] for
+// those who use the tool, and a clause that a person would write. It compares
+// the two snapshots, and member by member what the two manifests declare.
+//
+// Schemas are compared as the sets of values that they allow. An input schema
+// that allows less breaks callers, one that allows more adds something; with an
+// output schema it is the other way round. Other words for the same set are
+// [SchemaRewritten]; what is not understood is [SchemaChanged], and counts as
+// breaking. Two liberties are taken with the sets,
+// since all who write schemas take them: a new optional parameter is an
+// addition, although an open object allowed any value under its name, and the
+// arguments of a call are an object.
+//
+// Nothing can be left unsaid: there is a change for a tool exactly where
+// [FlagsOf] or [Diff] sees one, or the summary for people changed.
+//
+// [StepOf] says what the step between two versions announces, [Gate] holds the
+// changes against it. [Entries] writes the change entries of MIS §13.3 and never
+// understates; [Understated] checks those of others.
 package lineage
 
 // Bounds. Two lists of tools have bounds of their own where they are read; these
@@ -43,4 +65,57 @@ const (
 	// maxAllCells bounds the work of all word comparisons of one Diff: that of
 	// 500 descriptions of 360 tokens, each rewritten from scratch.
 	maxAllCells = 64 << 20
+
+	// minOfWeight are the changes of each weight that a tool keeps, however many
+	// heavier ones there are: egress does not hide behind a hundred parameters.
+	minOfWeight = maxChanges / 8
+
+	// maxSchemaDepth bounds the schemas within schemas that are followed, through
+	// references too. The deepest of 35 real servers has 9.
+	maxSchemaDepth = 500
+
+	// minSteps is the work that the comparison of even the smallest schemas is
+	// granted, in members visited; each of their bytes grants one more.
+	minSteps = 1000
+
+	// maxRefs bounds the references that lead to references.
+	maxRefs = 32
+
+	// maxExclusive bounds the alternatives of a oneOf that are compared with each
+	// other. Beyond it they count as overlapping.
+	maxExclusive = 100
+
+	// maxWide bounds the patterns among declared names that are tried on the
+	// other names. A name that none of them covers counts as new.
+	maxWide = 16
+
+	// maxRenames bounds the tools on each side that are compared with each other
+	// to guess which was renamed, maxRenameText the bytes of a description that
+	// are read for it. Beyond maxRenames only equal tools are found.
+	maxRenames    = 40
+	maxRenameText = 4096
+
+	// maxQuoted bounds the bytes of a name or value in a sentence, and maxNamed
+	// how many there are. Of the names in 35 real servers, the longest has 46.
+	maxQuoted = 60
+	maxNamed  = 5
+
+	// maxGlimpse bounds the bytes of a value that a class change shows.
+	maxGlimpse = 256
+
+	// maxSentence bounds a description that is written here, in bytes: three
+	// lines of a report. maxSubjects bounds the commits that it names.
+	maxSentence = 400
+	maxSubjects = 3
+
+	// maxStated bounds the changes that a publisher states for a release, each of
+	// which stands in every tool; maxStatedText the bytes of one.
+	maxStated     = 16
+	maxStatedText = 500
+
+	// maxCommits bounds the different commits that count.
+	maxCommits = 1000
+
+	// maxVersion bounds a version that is compared, in bytes. npm allows 256.
+	maxVersion = 256
 )

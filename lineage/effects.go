@@ -124,10 +124,6 @@ func (l *ledger) sandbox(old, new string) {
 	l.effect(class, member, text, jsonString(old), jsonString(new))
 }
 
-// maxWide bounds the patterns of one list that are tried on the names of
-// another. A name that none of them covers counts as new.
-const maxWide = 16
-
 // compareNames returns the names that only new has, apart those that a pattern
 // of old covers, and those that only old has.
 func compareNames(old, new []string, covers func(wide, narrow string) bool) (added, within, gone []string) {

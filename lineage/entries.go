@@ -42,22 +42,6 @@ func strength(changeType string) int {
 	return -1
 }
 
-const (
-	// maxStated bounds the changes that a publisher states for a release: each
-	// stands in every tool.
-	maxStated = 16
-
-	// maxStatedText bounds the text of one, in bytes.
-	maxStatedText = 500
-
-	// maxSentence bounds a description that is written here, in bytes: a line
-	// or three of a report.
-	maxSentence = 400
-
-	// maxSubjects bounds the commits that a description names.
-	maxSubjects = 3
-)
-
 // A Stated is a change that the publisher states for the whole release.
 type Stated struct {
 	Type, Text string

@@ -11,18 +11,6 @@ import (
 	"github.com/mcp-integrity/seal-action/internal/escape"
 )
 
-const (
-	// maxQuoted bounds the bytes of a name or value in a sentence. Of the names
-	// in 35 real servers, the longest has 46.
-	maxQuoted = 60
-
-	// maxNamed bounds the names in one sentence.
-	maxNamed = 5
-
-	// maxGlimpse bounds the values that a class change shows.
-	maxGlimpse = 256
-)
-
 // quote returns s in quotes, escaped and cut: it is a stranger's. What has no
 // ink or acts on the display stands there as its code point.
 func quote(s string) string {

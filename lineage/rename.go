@@ -8,16 +8,9 @@ import (
 	"github.com/mcp-integrity/seal-action/seal/fingerprint"
 )
 
+// minAlike is the part of all their words that two tools must share to be taken
+// for one, and minWords how many: "Lists files." proves nothing.
 const (
-	// maxRenames bounds the tools on each side that are compared with each other
-	// to guess which was renamed. Beyond it only equal ones are found.
-	maxRenames = 40
-
-	// maxRenameText bounds the bytes of a description that are read for it.
-	maxRenameText = 4096
-
-	// minAlike is the part of all their words that two tools must share, and
-	// minWords how many: "Lists files." proves nothing.
 	minAlike = 0.75
 	minWords = 6
 )

@@ -7,9 +7,6 @@ import (
 	"golang.org/x/mod/semver"
 )
 
-// maxVersion bounds a version that is compared, in bytes. npm allows 256.
-const maxVersion = 256
-
 // A Step is how far one version lies from another.
 type Step int
 
