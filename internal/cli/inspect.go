@@ -149,6 +149,9 @@ func (p *page) follows(e *seal.Envelope, m *seal.Manifest) {
 	case !link.Absent:
 		p.line("follows    %s, %s", orDash(link.PreviousVersion), string(link.Digest))
 		for _, t := range m.Tools[:min(len(m.Tools), maxFindings)] {
+			if t.Lineage == nil {
+				continue // it is new, or nothing of it changed
+			}
 			for _, c := range t.Lineage.Changes {
 				p.line("             %s: %s: %s", t.Name, c.Type, c.Description)
 			}
