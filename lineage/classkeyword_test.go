@@ -44,6 +44,17 @@ func TestClassifyNotUnderstood(t *testing.T) {
 		"not":                                   {`{}`, `{"not":{"required":["a"]}}`, "/not"},
 		"a condition":                           {`{"if":{"type":"string"},"then":{"minLength":1}}`, `{"if":{"type":"string"},"then":{"minLength":2}}`, "/then"},
 		"a condition with a changed definition": {`{"$defs":{"A":{"type":"string"}},"if":{"$ref":"#/$defs/A"}}`, `{"$defs":{"A":{"type":"number"}},"if":{"$ref":"#/$defs/A"}}`, "/if"},
+		"alternatives with tags that are not required": {
+			`{"oneOf":[{"type":"object","properties":{"k":{"const":"a"}},"required":["k"]},{"type":"object","properties":{"k":{"const":"b"}},"minProperties":1}]}`,
+			`{"oneOf":[{"type":"object","properties":{"k":{"const":"a"}},"required":["k"]},{"type":"object","properties":{"k":{"const":"b"}},"minProperties":2}]}`, "/oneOf"},
+		"alternatives with tags, not only of objects": {
+			`{"oneOf":[{"properties":{"k":{"const":"a"}},"required":["k"]},{"properties":{"k":{"const":"b"}},"required":["k"],"maxLength":1}]}`,
+			`{"oneOf":[{"properties":{"k":{"const":"a"}},"required":["k"]},{"properties":{"k":{"const":"b"}},"required":["k"],"maxLength":2}]}`, "/oneOf"},
+		"alternatives with tags in common": {
+			`{"oneOf":[{"type":"object","properties":{"k":{"enum":["a","b"]}},"required":["k"]},{"type":"object","properties":{"k":{"enum":["b","c"]}},"required":["k"],"minProperties":1}]}`,
+			`{"oneOf":[{"type":"object","properties":{"k":{"enum":["a","b"]}},"required":["k"]},{"type":"object","properties":{"k":{"enum":["b","c"]}},"required":["k"],"minProperties":2}]}`, "/oneOf"},
+		"an integer is a number, too":                 {`{"oneOf":[{"type":"integer"},{"type":"number","minimum":1}]}`, `{"oneOf":[{"type":"integer"},{"type":"number","minimum":2}]}`, "/oneOf"},
+		"anyOf as oneOf that overlaps":                {`{"anyOf":[{"minLength":1},{"maxLength":2}]}`, `{"oneOf":[{"minLength":1},{"maxLength":2}]}`, "/oneOf"},
 		"alternatives that do not exclude each other": {`{"oneOf":[{"title":"A","type":"string"},{"maxLength":5,"minLength":3}]}`, `{"oneOf":[{"title":"A","type":"string"},{"maxLength":4,"minLength":3}]}`, "/oneOf"},
 		"contains":                        {`{"contains":{"type":"string"}}`, `{"contains":{"type":"number"}}`, "/contains"},
 		"a pattern of members":            {`{"patternProperties":{}}`, `{"patternProperties":{"^x":{}}}`, "/patternProperties/^x"},
