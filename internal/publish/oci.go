@@ -84,6 +84,15 @@ type ociPlace struct {
 }
 
 func openOCI(rest string, env Env) (Place, error) {
+	if notify := env.Notify; notify != nil {
+		// Several images are asked at once, and each request may have a line to tell.
+		var mu sync.Mutex
+		env.Notify = func(line string) {
+			mu.Lock()
+			defer mu.Unlock()
+			notify(line)
+		}
+	}
 	return newOCI(rest, env, retrying(fetch.Client(), env))
 }
 

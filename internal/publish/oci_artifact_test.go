@@ -16,15 +16,6 @@ import (
 
 var ociSubject = v1.Descriptor{MediaType: v1.MediaTypeImageIndex, Digest: digest.FromString("image"), Size: 5}
 
-func packed(t testing.TB) (Sealed, []byte) {
-	r := ociRelease(t.(*testing.T), "1.2.4", "", nil)
-	manifest, _, err := packArtifact(r, DefaultStem, ociSubject, digest.FromString("before"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return r, manifest.data
-}
-
 // TestPackArtifact: what a registry shows of a release, and the same at every try.
 func TestPackArtifact(t *testing.T) {
 	one := ociRelease(t, "1.2.3", "", nil)
@@ -78,10 +69,11 @@ func TestPackArtifact(t *testing.T) {
 }
 
 func TestParseArtifactRefuses(t *testing.T) {
-	_, good := packed(t)
-	if _, err := readArtifact(good); err != nil {
+	manifest, _, err := packArtifact(ociRelease(t, "1.2.4", "", nil), DefaultStem, ociSubject, digest.FromString("before"))
+	if err != nil {
 		t.Fatal(err)
 	}
+	good := manifest.data
 	sum := string(digest.FromString("before"))
 	for name, change := range map[string][2]string{
 		"another type":       {`"artifactType":"` + MediaType, `"artifactType":"application/x`},

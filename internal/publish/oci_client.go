@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -40,8 +41,9 @@ func newRepository(ref registry.Reference, client *http.Client, login auth.Crede
 }
 
 // registryTransport refuses plain http to other machines, wherever a registry
-// points, and marks the one POST that is harmless twice: an upload that was begun
-// and not continued is forgotten.
+// points. It marks the one POST that is harmless twice, since an upload that was
+// begun and not continued is forgotten; and the one PUT that is not, since a list
+// of referrers that was read before others wrote to it must be read again.
 type registryTransport struct{ base http.RoundTripper }
 
 // RoundTrip implements [http.RoundTripper].
@@ -52,6 +54,9 @@ func (t registryTransport) RoundTrip(req *http.Request) (*http.Response, error) 
 	if req.Method == http.MethodPost && strings.HasSuffix(req.URL.Path, "/blobs/uploads/") {
 		req = req.Clone(req.Context())
 		req.Header["Idempotency-Key"] = nil
+	}
+	if req.Method == http.MethodPut && isReferrersTag(path.Base(req.URL.Path)) {
+		req = req.WithContext(once(req.Context()))
 	}
 	if t.base == nil {
 		return http.DefaultTransport.RoundTrip(req)

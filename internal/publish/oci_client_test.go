@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -292,6 +293,13 @@ func TestOCIErrors(t *testing.T) {
 	}
 }
 
+func TestOCIScrub(t *testing.T) {
+	got := scrub(`PUT "https://x.example/v2/a/blobs/uploads/1?_state=s3cret&digest=x": and https://y.example/?sig=s3cret ` + strings.Repeat("x", 1000))
+	if strings.Contains(got, "s3cret") || !strings.Contains(got, "x.example/v2/a/blobs/uploads/1") || !strings.Contains(got, "y.example") || len(got) > 400 {
+		t.Errorf("got %q", got)
+	}
+}
+
 // TestOCIHints names the settings of the platform that a registry belongs to.
 func TestOCIHints(t *testing.T) {
 	gitlab := environment(map[string]string{"CI_REGISTRY": "registry.gitlab.com"})
@@ -418,5 +426,48 @@ func TestBundlesAt(t *testing.T) {
 		if _, err := BundlesAt(context.Background(), fetch.Client(), bad); !errors.Is(err, verify.ErrUnavailable) || strings.Contains(err.Error(), "s3cret") {
 			t.Errorf("%q: got %v, want ErrUnavailable", bad, err)
 		}
+	}
+}
+
+// TestOCIRetries: what is asked again when a registry has trouble for a moment, by
+// the client that is used in earnest.
+func TestOCIRetries(t *testing.T) {
+	for name, api := range map[string]bool{"API": true, "tag": false} {
+		t.Run(name, func(t *testing.T) {
+			r := &ocitest.Registry{Referrers: api}
+			w := newOCIWorld(t, r)
+			image := w.pushImage("1.0.0", "one")
+			failed := map[string]int{}
+			trouble := func(r *http.Request) int {
+				what := r.Method + " " + r.URL.Path
+				if strings.Contains(r.URL.Path, "/uploads/") {
+					what = r.Method + " upload"
+				}
+				if failed[what]++; failed[what] == 1 {
+					return http.StatusServiceUnavailable
+				}
+				return 0
+			}
+			w.before = trouble
+			client := retrying(fetch.Client(), Env{})
+			client.Transport.(*retry).sleep = func(context.Context, time.Duration) error { return nil }
+			p, err := newOCI(w.host+"/acme/tools:1.0.0", Env{Getenv: noEnv(t), Stem: DefaultStem}, client)
+			if err != nil {
+				t.Fatal(err)
+			}
+			p.wait = func(context.Context, time.Duration) error { return nil }
+			release := ociRelease(t, "1.0.0", image, nil)
+			if got, err := p.Publish(context.Background(), release); err != nil || got.State != Published {
+				t.Errorf("got %+v, %v", got, err)
+			}
+			if list := "PUT /v2/acme/tools/manifests/" + referrersTag(image); !api {
+				asked, read := w.requests(), "GET /v2/acme/tools/manifests/"+referrersTag(image)
+				first := slices.Index(asked, list)
+				second := slices.Index(asked[first+1:], list)
+				if first < 0 || second < 0 || !slices.Contains(asked[first:first+1+second], read) {
+					t.Errorf("the list was written twice, and not read in between: %q", asked)
+				}
+			}
+		})
 	}
 }

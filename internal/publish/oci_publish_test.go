@@ -111,7 +111,7 @@ func publishFaulty(t *testing.T, api bool, image digest.Digest, first, second Se
 func (w *ociWorld) fail(fault *ociFault) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.before, w.after = nil, nil
+	w.before, w.after, w.single = nil, nil, true
 	if fault == nil {
 		return
 	}

@@ -215,8 +215,8 @@ func (p *ociPlace) versionTags(ctx context.Context) (tagList, error) {
 			return fmt.Errorf("%w: more than %d tags", verify.ErrUnavailable, maxTags)
 		}
 		for _, tag := range page {
-			if d := digest.Digest(strings.Replace(tag, "-", ":", 1)); t.listed != nil && d.Validate() == nil {
-				t.listed[d] = true
+			if t.listed != nil && isReferrersTag(tag) {
+				t.listed[listedBy(tag)] = true
 			} else if isVersion(tag) {
 				t.versions = append(t.versions, tag)
 			}

@@ -337,3 +337,9 @@ func fetchBlob(ctx context.Context, repo repository, d v1.Descriptor) ([]byte, e
 // referrersTag is the tag under which a registry without the referrers API keeps
 // their list (OCI distribution-spec 1.1, Referrers Tag Schema).
 func referrersTag(d digest.Digest) string { return strings.Replace(string(d), ":", "-", 1) }
+
+func isReferrersTag(tag string) bool { return listedBy(tag).Validate() == nil }
+
+// listedBy is the image whose referrers are listed under a tag, if it is such a
+// tag.
+func listedBy(tag string) digest.Digest { return digest.Digest(strings.Replace(tag, "-", ":", 1)) }

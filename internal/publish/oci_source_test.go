@@ -259,41 +259,42 @@ func TestOCIBounds(t *testing.T) {
 	}
 	many, sealed := entries(maxReferrers/8, "application/x"), entries(maxSealed+1, MediaType)
 	for _, tt := range []struct {
-		name, path string
-		answer     func(http.ResponseWriter, *http.Request)
+		name, path, want string
+		answer           func(http.ResponseWriter, *http.Request)
 	}{
-		{"pages of referrers", "/referrers/", func(w http.ResponseWriter, r *http.Request) {
+		{"pages of referrers", "/referrers/", "500 pages", func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Content-Type", v1.MediaTypeImageIndex)
 			w.Header().Set("Link", "<"+r.URL.Path+`>; rel="next"`)
 			fmt.Fprint(w, entries(0, ""))
 		}},
-		{"referrers", "/referrers/", func(w http.ResponseWriter, r *http.Request) {
+		{"referrers", "/referrers/", "more than 4096 referrers", func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Content-Type", v1.MediaTypeImageIndex)
 			w.Header().Set("Link", "<"+r.URL.Path+`>; rel="next"`)
 			fmt.Fprint(w, many)
 		}},
-		{"sealed releases", "/referrers/", func(w http.ResponseWriter, r *http.Request) {
+		{"sealed releases", "/referrers/", "65 sealed releases", func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Content-Type", v1.MediaTypeImageIndex)
 			fmt.Fprint(w, sealed)
 		}},
-		{"a page elsewhere", "/referrers/", func(w http.ResponseWriter, r *http.Request) {
+		{"a page elsewhere", "/referrers/", "not the same origin", func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Content-Type", v1.MediaTypeImageIndex)
 			w.Header().Set("Link", `<http://169.254.169.254/>; rel="next"`)
 			fmt.Fprint(w, entries(0, ""))
 		}},
-		{"an image's manifest", "/manifests/1.0.0", func(w http.ResponseWriter, r *http.Request) {
+		{"an image's manifest", "/manifests/1.0.0", "want at most 4194304", func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Content-Type", v1.MediaTypeImageManifest)
 			w.Header().Set("Docker-Content-Digest", string(digest.FromString("")))
 			w.Header().Set("Content-Length", fmt.Sprint(maxImageManifest+1))
 			w.Write(make([]byte, maxImageManifest+1))
 		}},
-		{"an artifact's manifest", "/manifests/sha256:", func(w http.ResponseWriter, r *http.Request) {
+		{"an artifact's manifest", "/manifests/sha256:", "want at most 65536", func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Content-Type", v1.MediaTypeImageManifest)
+			w.Header().Set("Docker-Content-Digest", r.URL.Path[strings.LastIndex(r.URL.Path, "/")+1:])
 			w.Header().Set("Content-Length", fmt.Sprint(maxArtifact+1))
 			w.Write(make([]byte, maxArtifact+1))
 		}},
-		{"redirects", "/blobs/", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, r.URL.Path+"x", http.StatusFound) }},
-		{"a redirect elsewhere", "/blobs/", func(w http.ResponseWriter, r *http.Request) {
+		{"redirects", "/blobs/", "more than 5 redirects", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, r.URL.Path+"x", http.StatusFound) }},
+		{"a redirect elsewhere", "/blobs/", "is not followed", func(w http.ResponseWriter, r *http.Request) {
 			http.Redirect(w, r, "https://registry.example/?sig=s3cret", http.StatusFound)
 		}},
 	} {
@@ -306,8 +307,8 @@ func TestOCIBounds(t *testing.T) {
 				inner.ServeHTTP(rw, r)
 			}))
 			r, err := w.place("1.0.0").Latest(context.Background())
-			if !errors.Is(err, verify.ErrUnavailable) || errors.Is(err, verify.ErrNoRelease) || strings.Contains(err.Error(), "s3cret") {
-				t.Errorf("got %v, %v, want ErrUnavailable", r.Ref, err)
+			if !errors.Is(err, verify.ErrUnavailable) || errors.Is(err, verify.ErrNoRelease) || !strings.Contains(err.Error(), tt.want) || strings.Contains(err.Error(), "s3cret") {
+				t.Errorf("got %v, %v, want ErrUnavailable with %q", r.Ref, err, tt.want)
 			}
 		})
 	}
@@ -373,8 +374,7 @@ func TestOCIHintsBounded(t *testing.T) {
 // BenchmarkOCIFind walks back along a chain, a link at a time: a manifest and
 // three layers each, over loopback.
 func BenchmarkOCIFind(b *testing.B) {
-	t := &testing.T{}
-	w, ctx := newOCIWorld(t, &ocitest.Registry{Referrers: true}), context.Background()
+	w, ctx := newOCIWorld(b, &ocitest.Registry{Referrers: true}), context.Background()
 	var all []Sealed
 	for n := range 100 {
 		var before *Sealed

@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -31,18 +33,21 @@ import (
 
 // ociWorld is a registry on loopback with one repository, and what is asked of it.
 type ociWorld struct {
-	t    *testing.T
+	t    testing.TB
 	host string
 	// before and after see every request, and its answer's way out: a status other
 	// than 0 replaces the answer.
 	before, after func(*http.Request) int
+	// single has one request answered after the other.
+	single bool
 
+	turn  sync.Mutex
 	mu    sync.Mutex
 	asked []string
 }
 
 // newOCIWorld serves a registry. Anything that deletes is an error.
-func newOCIWorld(t *testing.T, registry http.Handler) *ociWorld {
+func newOCIWorld(t testing.TB, registry http.Handler) *ociWorld {
 	w := &ociWorld{t: t}
 	server := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		if r.Method == http.MethodDelete {
@@ -50,8 +55,12 @@ func newOCIWorld(t *testing.T, registry http.Handler) *ociWorld {
 		}
 		w.mu.Lock()
 		w.asked = append(w.asked, r.Method+" "+r.URL.Path)
-		before, after := w.before, w.after
+		before, after, single := w.before, w.after, w.single
 		w.mu.Unlock()
+		if single {
+			w.turn.Lock()
+			defer w.turn.Unlock()
+		}
 		if before != nil {
 			if status := before(r); status != 0 {
 				rw.WriteHeader(status)
@@ -108,7 +117,7 @@ func (w *ociWorld) place(ref string, change ...func(*Env)) *ociPlace {
 }
 
 // noEnv is an environment without logins: none of the machine's either.
-func noEnv(t *testing.T) func(string) string {
+func noEnv(t testing.TB) func(string) string {
 	dir := t.TempDir()
 	return func(name string) string {
 		if name == "DOCKER_CONFIG" {
@@ -144,7 +153,7 @@ func (w *ociWorld) pushImage(tag, file string) digest.Digest {
 
 // ociRelease is a sealed release of a version that follows previous, nil for the
 // first.
-func ociRelease(t *testing.T, version string, image digest.Digest, previous *Sealed) Sealed {
+func ociRelease(t testing.TB, version string, image digest.Digest, previous *Sealed) Sealed {
 	t.Helper()
 	m := sealtest.Manifest(t, sealtest.Tools(t, 1)...)
 	m.Tools[0].Version = version
@@ -173,8 +182,10 @@ func ociRelease(t *testing.T, version string, image digest.Digest, previous *Sea
 func ociRegistries(t *testing.T, test func(t *testing.T, h http.Handler)) {
 	t.Run("API", func(t *testing.T) { test(t, &ocitest.Registry{Referrers: true, PageSize: 2}) })
 	t.Run("tag", func(t *testing.T) { test(t, &ocitest.Registry{PageSize: 2}) })
-	t.Run("ggcr tag", func(t *testing.T) { test(t, registry.New()) })
-	t.Run("ggcr API", func(t *testing.T) { test(t, registry.New(registry.WithReferrersSupport(true))) })
+	t.Run("ggcr tag", func(t *testing.T) { test(t, registry.New(registry.Logger(log.New(io.Discard, "", 0)))) })
+	t.Run("ggcr API", func(t *testing.T) {
+		test(t, registry.New(registry.WithReferrersSupport(true), registry.Logger(log.New(io.Discard, "", 0))))
+	})
 }
 
 // TestOCIChain publishes five releases, each onto the last, and finds them again
