@@ -58,6 +58,8 @@ type chain struct {
 	head        *release
 	// oldest is the release that the walk ended at.
 	oldest *release
+	// shown is how many releases the source lists.
+	shown int
 	// notFirst says that there was a release before, which the manifest does not
 	// name.
 	notFirst bool

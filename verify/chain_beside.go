@@ -93,6 +93,7 @@ func (c *chain) listed(ctx context.Context) []digest.Digest {
 		}
 		taken[d] = true
 	}
+	c.shown = read
 	if beyond > 0 {
 		c.unmade("fork", "the source lists %d releases beside the chain: %d were looked at", maxBeside+beyond, maxBeside)
 	}
@@ -206,6 +207,8 @@ func (c *chain) accuse() {
 	}
 	switch w := c.earlier; {
 	case w == nil:
+	case c.gone != nil && w.ours && !w.seen && c.shown < 2:
+		// A single release that somebody has is no history that one was taken from.
 	case c.gone != nil && w.ours:
 		c.broken(seal.CodeChainBroken, "", "%s names %s as its predecessor, which was removed: %s", c.oldest, c.gone, w)
 	case !c.oldest.link.Absent || c.oldest.reroot != "":

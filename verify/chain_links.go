@@ -38,7 +38,12 @@ func (c *chain) join(child, parent *release) {
 // where a release signed by a key alone stands between two certificates.
 func (c *chain) signers(child, parent *release) {
 	if cert := child.certificate(); cert != nil {
-		c.certificate = cert
+		known := *cert
+		if before := c.certificate; before != nil { // one that says no id leaves what is known
+			known.SourceRepositoryID = cmp.Or(known.SourceRepositoryID, before.SourceRepositoryID)
+			known.SourceOwnerID = cmp.Or(known.SourceOwnerID, before.SourceOwnerID)
+		}
+		c.certificate = &known
 	}
 	if now, was := c.certificate, parent.certificate(); now != nil && was != nil {
 		if err := sameRepository(*was, *now); err != nil {

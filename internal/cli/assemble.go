@@ -39,6 +39,9 @@ func (r *sealRun) assemble(ctx context.Context) error {
 	if err := r.openTargets(); err != nil {
 		return err
 	}
+	if err := r.fits(); err != nil {
+		return err
+	}
 	provenance, err := r.provenance(ctx)
 	if err != nil {
 		return err

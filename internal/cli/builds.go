@@ -10,6 +10,7 @@ import (
 
 	"github.com/mcp-integrity/seal-action/internal/fetch"
 	"github.com/mcp-integrity/seal-action/internal/keyless"
+	"github.com/mcp-integrity/seal-action/internal/publish"
 	"github.com/mcp-integrity/seal-action/internal/slsa"
 	"github.com/mcp-integrity/seal-action/provenance"
 	"github.com/mcp-integrity/seal-action/verify"
@@ -60,6 +61,14 @@ func (b *builds) Find(ctx context.Context, q verify.ProvenanceQuery) ([]verify.F
 		return nil, nil
 	case b.offline:
 		return nil, fmt.Errorf("%w: offline, %.200q is not followed", verify.ErrUnavailable, q.URI)
+	}
+	if strings.HasPrefix(q.URI, "oci://") {
+		// Anonymously, and not where only we can reach: the URI is the publisher's.
+		bundles, err := publish.BundlesAt(ctx, fetch.Guarded(), q.URI)
+		if err != nil {
+			return nil, err
+		}
+		return b.each(ctx, bundles, q.URI, q)
 	}
 	data, err := b.inv.follow(ctx, q.URI)
 	if err != nil {
@@ -128,6 +137,11 @@ func (b *builds) within(ctx context.Context, data []byte, ref string, q verify.P
 	if err != nil {
 		return []verify.FoundProvenance{{Ref: ref, Err: err}}, nil
 	}
+	return b.each(ctx, bundles, ref, q)
+}
+
+// each verifies bundles, one after the other.
+func (b *builds) each(ctx context.Context, bundles [][]byte, ref string, q verify.ProvenanceQuery) ([]verify.FoundProvenance, error) {
 	trust, err := b.sigstore.Trust(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", verify.ErrUnavailable, err)

@@ -117,11 +117,6 @@ func (i *invocation) memoryOf(v *verifier) error {
 			return nil // a user without a place for it remembers nothing
 		}
 		dir = filepath.Join(config, "mcp-integrity", "memory")
-	default:
-		var err error
-		if dir, err = filepath.Abs(dir); err != nil {
-			return undecidedf("--memory: %w", err)
-		}
 	}
 	m, err := memory.Open(dir)
 	if err != nil {
@@ -136,6 +131,9 @@ func (v *verifier) fromPlace(ctx context.Context) ([]byte, error) {
 	release, err := v.place.Latest(ctx)
 	switch {
 	case errors.Is(err, verify.ErrNoRelease):
+		if name := v.sigstore.inv.args[0]; strings.HasPrefix(name, "dir:") {
+			v.sigstore.inv.talk("hint: what was sealed with --output NAME.json is verified as %s/NAME.json", strings.TrimPrefix(name, "dir:"))
+		}
 		return nil, fmt.Errorf("%w: %w", errNoManifest, err)
 	case err != nil:
 		exit := placeError(err)

@@ -21,6 +21,7 @@ var commands = []command{
 			"identity token signs keyless, under its own name; a desk signs with its local key, in the namespace local.USER.",
 		example: "  mcp-integrity seal --keyless --artifact acme-tools-1.2.4.tgz -- node dist/index.js\n" +
 			"  mcp-integrity seal --key signing-key.json --artifact acme-tools-1.2.4.tgz -- node dist/index.js\n" +
+			"  mcp-integrity seal --keyless --artifact acme-tools-1.2.5.tgz --publish github-release --semver error -- node dist/index.js\n" +
 			"  mcp-integrity seal --server ./my-mcp-server --key ./signing-key.json \\\n" +
 			"    --source-repo https://github.com/my-org/my-server --commit $(git rev-parse HEAD) --output ./mcp-integrity.json",
 		run: runSeal,
@@ -28,12 +29,14 @@ var commands = []command{
 	{
 		use:   "verify [MANIFEST] [options] [-- SERVER ARG…]",
 		short: "Check a sealed manifest against a server, a snapshot, an artifact, a policy",
-		long: "verify checks the signatures of a manifest (a file or URL; else ./mcp-integrity.json, else the server's\n" +
-			".well-known), and only then starts the server and compares. Exit codes: 0 pass or warning, 1 fail, 2 wrong use,\n" +
-			"3 undecided.",
+		long: "verify checks the signatures of a manifest (a file, a URL, or a target such as oci://REFERENCE; else\n" +
+			"./mcp-integrity.json, else the server's .well-known), and only then starts the server and compares. The releases\n" +
+			"before it are looked for where it came from, in the directory beside it, and where --previous says. Exit codes:\n" +
+			"0 pass or warning, 1 fail, 2 wrong use, 3 undecided.",
 		example: "  mcp-integrity verify mcp-integrity.json --offline --namespace io.github.acme --repo acme/tools \\\n" +
 			"    --workflow .github/workflows/release.yml --ref 'refs/tags/*' --artifact acme-tools-1.2.4.tgz -- node dist/index.js\n" +
 			"  mcp-integrity verify --key publisher.pub.json --namespace io.github.acme -- node dist/index.js\n" +
+			"  mcp-integrity verify oci://ghcr.io/acme/tools:1.2.4 --namespace io.github.acme --artifact oci://ghcr.io/acme/tools:1.2.4\n" +
 			"  mcp-integrity verify https://acme.example/.well-known/mcp-integrity.json \\\n" +
 			"    --jwks https://acme.example/.well-known/mcp-integrity-keys.json --policy block_below_level_1 --server-url https://acme.example/mcp",
 		maxArgs: 1, run: runVerify,

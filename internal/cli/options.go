@@ -75,7 +75,7 @@ var options = []option{
 	{name: "reroot", help: "begin a new chain although there is a release before, and sign this `REASON`", on: sealing},
 	{name: "change", kind: list, help: "what changed, as `TYPE:TEXT`; TYPE is bugfix, feature, security, refactor, dependency or breaking (default: as computed, and as conventional commits say)", on: sealing},
 	{name: "semver", def: "warn", help: "what a version is that promises less than changed", values: []string{"error", "warn", "off"}, on: sealing},
-	{name: "jwks", help: "the publisher's other keys, by which the release before was signed: a JWKS `file` or URL", on: sealing},
+	{name: "jwks", help: "the publisher's other keys, by which the release before was signed: a JWKS `file` or URL", on: sealing, trust: true},
 	{name: "publish", kind: list, help: "a `TARGET` to publish to: dir:PATH, well-known:DIR, github-release, github-attestations, gitlab-release, gitlab-packages, oci://REFERENCE, mcp-registry, package:DIR, registry:URL", on: sealing},
 	{name: "publish-to-registry", kind: boolean, help: "publish to the MCP registry, too (--publish mcp-registry)", on: sealing},
 	{name: "to", kind: list, help: "a `TARGET` to publish to, as seal's --publish takes it", on: []string{"publish"}},

@@ -28,12 +28,18 @@ func (i *invocation) placeEnv(manifest string) publish.Env {
 	}
 	if stem := strings.TrimSuffix(filepath.Base(manifest), ".json"); stem != "" && stem != "-" && !isURL(manifest) && !publish.Known(manifest) {
 		env.Stem = stem
+		if historyName.MatchString(stem) { // it lies in a history, which has the stem's name
+			env.Stem = filepath.Base(filepath.Dir(manifest))
+		}
 	}
 	if i.has("server-json") {
 		env.ServerJSON = i.str("server-json")
 	}
 	return env
 }
+
+// historyName is the stem of a release in a history.
+var historyName = regexp.MustCompile(`^sha256-[0-9a-f]{64}$`)
 
 // openPlaces makes places of targets.
 func openPlaces(option string, targets []string, env publish.Env) ([]publish.Place, error) {
@@ -44,6 +50,10 @@ func openPlaces(option string, targets []string, env publish.Env) ([]publish.Pla
 			continue
 		}
 		seen[t] = true
+		if isURL(t) {
+			return nil, usagef("--%s %.200s: a URL is a source only, nothing can be put there", option, t).
+				withHint("well-known:DIR lays out what a static host serves; registry:URL is the standard's own endpoint")
+		}
 		p, err := publish.Open(t, env)
 		if err != nil {
 			return nil, usagef("--%s: %w", option, err)
@@ -145,11 +155,16 @@ var _ verify.SnapshotSource = sources{}
 // it: only where all answered is there no such release.
 func (s sources) find(ctx context.Context, payload digest.Digest) (publish.Release, error) {
 	var unavailable, none error
+	var other *publish.Release
 	for _, p := range s {
 		r, err := p.Find(ctx, payload)
 		switch {
-		case err == nil:
+		case err == nil && (len(s) == 1 || isRelease(r, payload)):
 			return r, nil
+		case err == nil && other == nil:
+			// Another source may have the true one; if none has, the verifier names
+			// what this one has in its place.
+			other = &r
 		case errors.Is(err, verify.ErrNoRelease):
 			none = err
 		case unavailable == nil:
@@ -157,6 +172,8 @@ func (s sources) find(ctx context.Context, payload digest.Digest) (publish.Relea
 		}
 	}
 	switch {
+	case other != nil:
+		return *other, nil
 	case unavailable != nil && !errors.Is(unavailable, verify.ErrUnavailable):
 		return publish.Release{}, fmt.Errorf("%w: %w", verify.ErrUnavailable, unavailable)
 	case unavailable != nil:
@@ -165,6 +182,12 @@ func (s sources) find(ctx context.Context, payload digest.Digest) (publish.Relea
 		none = verify.ErrNoRelease
 	}
 	return publish.Release{}, none
+}
+
+// isRelease says that an envelope holds the payload that was asked for.
+func isRelease(r publish.Release, payload digest.Digest) bool {
+	e, err := seal.ParseEnvelope(r.Envelope)
+	return err == nil && e.PayloadDigest(payload.Algorithm()) == payload
 }
 
 // Releases implements [verify.ChainSource].

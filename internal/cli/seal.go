@@ -41,7 +41,7 @@ type sealRun struct {
 	snapshot  []byte // the file beside the envelope
 
 	places      []publish.Place
-	shown       []digest.Digest  // what each place's newest release was, when the predecessor was read
+	shown       []showing        // what the places had when the predecessor was read
 	formerKeys  []keys.PublicKey // those of --jwks
 	previous    *predecessor     // nil where there is none
 	first       bool             // places were asked, and had no earlier release
@@ -122,7 +122,7 @@ func (r *sealRun) prepare(ctx context.Context) error {
 	if err := r.openTargets(); err != nil {
 		return err
 	}
-	if _, err := r.stated(); err != nil {
+	if err := r.checkPrevious(); err != nil {
 		return err
 	}
 	if dir := filepath.Dir(r.str("output")); !r.is("dry-run") && !fileExists(dir) {

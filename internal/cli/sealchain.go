@@ -4,15 +4,17 @@ import (
 	"context"
 	"errors"
 	"iter"
+	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/opencontainers/go-digest"
 
 	"github.com/mcp-integrity/seal-action/internal/keys"
-	"github.com/mcp-integrity/seal-action/internal/platform"
 	"github.com/mcp-integrity/seal-action/internal/publish"
 	"github.com/mcp-integrity/seal-action/lineage"
+	"github.com/mcp-integrity/seal-action/provenance"
 	"github.com/mcp-integrity/seal-action/seal"
 	"github.com/mcp-integrity/seal-action/seal/fingerprint"
 	"github.com/mcp-integrity/seal-action/verify"
@@ -26,6 +28,10 @@ type predecessor struct {
 	certificate *seal.Certificate  // who signed it, where no key did
 	digest      digest.Digest      // of payload, SHA-256
 	tools       []fingerprint.Tool // its snapshot, where one lies beside; else nil
+	// own are the publisher's attestations that hold and are ours; all says that
+	// no other signature stands on it.
+	own []seal.Attestation
+	all bool
 	// replaced says that it is the file that --output replaces.
 	replaced bool
 }
@@ -59,6 +65,22 @@ func (r *sealRun) openTargets() error {
 // mcpRegistry is the target that --publish-to-registry names.
 const mcpRegistry = "mcp-registry"
 
+// checkPrevious finds wrong use of the options about the chain.
+func (r *sealRun) checkPrevious() error {
+	if _, err := r.stated(); err != nil {
+		return err
+	}
+	switch name := r.str("previous"); {
+	case name == "auto":
+	case name != "none":
+		_, err := openSource(name, r.placeEnv(r.str("output")))
+		return err
+	case r.str("reroot") != "":
+		return usagef("--reroot says why a new chain begins although there is a release before; --previous none says that none is looked for")
+	}
+	return nil
+}
+
 // preflight asks, before the build is spent, what would keep the places from
 // taking the release.
 func (r *sealRun) preflight(ctx context.Context) error {
@@ -79,9 +101,6 @@ func (r *sealRun) preflight(ctx context.Context) error {
 func (r *sealRun) precede(ctx context.Context) error {
 	switch name := r.str("previous"); name {
 	case "none":
-		if r.str("reroot") != "" {
-			return usagef("--reroot says why a new chain begins although there is a release before; --previous none says that none is looked for")
-		}
 		return nil
 	case "auto":
 		return r.precedeByPlaces(ctx)
@@ -102,39 +121,94 @@ func (r *sealRun) precede(ctx context.Context) error {
 	}
 }
 
+// showing is what a place had as its newest release when the predecessor was
+// read; payload is "" where it had none.
+type showing struct {
+	place   publish.Place
+	payload digest.Digest
+}
+
 // precedeByPlaces takes the last release where this one will be published; where
-// nothing is published, the file that --output replaces.
+// no place keeps the releases before, the file that --output replaces.
 func (r *sealRun) precedeByPlaces(ctx context.Context) error {
+	r.first = true
 	for _, p := range r.places {
+		if !publish.KeepsHistory(p) {
+			continue
+		}
+		shown := showing{place: p}
 		release, err := p.Latest(ctx)
 		switch {
 		case errors.Is(err, verify.ErrNoRelease):
-			r.shown = append(r.shown, "")
+			r.shown = append(r.shown, shown)
 			continue
 		case err != nil:
 			return placeError(err).orHint("an earlier release that cannot be read is not passed over: try again, or name it by --previous FILE|URL|TARGET")
 		}
+		r.first = false
+		if e, err := seal.ParseEnvelope(release.Envelope); err == nil {
+			shown.payload = e.PayloadDigest(digest.SHA256)
+		}
+		r.shown = append(r.shown, shown)
 		found, err := r.accept(ctx, release)
 		if err != nil {
 			return err
 		}
-		var latest digest.Digest
-		if found != nil {
-			latest = found.digest
-			if r.previous != nil && r.previous.digest != found.digest {
-				r.note("%s and %s have different releases: the newer one is followed", r.previous.files.Ref, found.files.Ref)
-			}
-			if r.previous == nil || found.manifest.IssuedAt.After(r.previous.manifest.IssuedAt.Time) {
-				r.previous = found
-			}
-		}
-		r.shown = append(r.shown, latest)
+		r.newerOf(found)
 	}
-	if len(r.places) > 0 {
-		r.first = r.previous == nil
+	switch {
+	case len(r.shown) == 0:
+		r.first = false
+		return r.replaced(ctx)
+	case r.first:
+		return r.otherLine(ctx)
+	}
+	return nil
+}
+
+// otherLine finds the releases of this server under the usual file name, where
+// --output has another one: a second line beside them would jump the chain.
+func (r *sealRun) otherLine(ctx context.Context) error {
+	env := r.placeEnv(r.str("output"))
+	if env.Stem == publish.DefaultStem || r.str("reroot") != "" {
 		return nil
 	}
-	return r.replaced(ctx)
+	env.Stem, env.ReadOnly = publish.DefaultStem, true
+	places, err := openPlaces("publish", r.list("publish"), env)
+	if err != nil {
+		return err
+	}
+	for _, p := range places {
+		release, err := p.Latest(ctx)
+		if err != nil || !publish.KeepsHistory(p) {
+			continue // what cannot be read there is another name's
+		}
+		e, err := seal.ParseEnvelope(release.Envelope)
+		if err != nil {
+			continue
+		}
+		m, err := seal.ParseManifest(e.Payload)
+		if err == nil && lineage.CheckSource(m, r.manifest) == nil {
+			return failsf("%s has releases of this server as %s.json, and --output names %s: a second line beside them would jump the chain", p, publish.DefaultStem, filepath.Base(r.str("output"))).
+				withHint("--output DIR/%s.json continues them; --reroot REASON begins another line, and says why", publish.DefaultStem)
+		}
+	}
+	return nil
+}
+
+// newerOf keeps the newer of two predecessors: a place that an earlier run did
+// not reach has an older one.
+func (r *sealRun) newerOf(found *predecessor) {
+	switch before := r.previous; {
+	case found == nil:
+	case before == nil:
+		r.previous = found
+	case before.digest != found.digest:
+		r.note("%s and %s have different releases: the newer one is followed", before.files.Ref, found.files.Ref)
+		if found.manifest.IssuedAt.After(before.manifest.IssuedAt.Time) {
+			r.previous = found
+		}
+	}
 }
 
 // replaced takes the file that --output replaces. A local key releases nothing,
@@ -174,9 +248,6 @@ func (r *sealRun) accept(ctx context.Context, release publish.Release) (*predece
 	}
 	result := v.Verify(ctx, release.Envelope)
 	for _, e := range result.Errors {
-		if e.Code == seal.CodeSignatureExpired {
-			continue // it was in force when it was released
-		}
 		if r.str("reroot") != "" {
 			r.warn("the release before, %s, does not verify (%s: %s): a new chain begins", release.Ref, e.Name, e.Message)
 			return nil, nil
@@ -199,6 +270,16 @@ func (r *sealRun) accept(ctx context.Context, release publish.Release) (*predece
 		return nil, failsf("%s: %w", release.Ref, err)
 	}
 	p := &predecessor{manifest: m, files: release, payload: e.Payload, digest: e.PayloadDigest(digest.SHA256), certificate: result.Publisher.Certificate}
+	opened, err := e.Open(ctx, v.Keys, seal.OpenOptions{})
+	if err != nil {
+		return nil, failsf("%s: %w", release.Ref, err)
+	}
+	p.all = len(opened.Rejections) == 0
+	for _, a := range opened.Attestations {
+		if a.Role == seal.RolePublisher && a.Unexpected == nil && a.Bound {
+			p.own = append(p.own, a)
+		}
+	}
 	if snap, err := fingerprint.ParseSnapshot(release.Snapshot); release.Snapshot != nil && err == nil && sealsSnapshot(m, snap) == nil {
 		p.tools = snap.Tools
 	}
@@ -221,16 +302,33 @@ func (r *sealRun) expectOurselves(ctx context.Context) (*verify.Verifier, error)
 		r.formerKeys = set.Keys
 		public = append(public, set.Keys...)
 	}
-	a := authenticator{sigstore: r.sigstore, keys: seal.Keys{Public: sealKeys(public), Roles: []seal.Role{seal.RolePublisher}}}
-	if b := r.build; b != nil && r.keyless {
-		own := seal.Identity{Issuer: issuerOf(b.SourceRepo()), Repository: b.SourceRepo(), SelfHosted: true}
-		if own.Issuer != "" {
-			a.expected, a.named = []seal.Identity{own}, true
-		}
+	// A certificate counts where this job's own is known: whoever has another one
+	// is not us. A person at a desk has none before it is signed; that the
+	// predecessor's is the same is checked when it is.
+	a := authenticator{sigstore: r.sigstore, named: true, keys: seal.Keys{Public: sealKeys(public), Roles: []seal.Role{seal.RolePublisher}}}
+	switch b := r.build; {
+	case r.keyless && b != nil:
+		a.expected = []seal.Identity{{Issuer: issuerOfBuild(b), Repository: b.SourceRepo(), SelfHosted: true}}
+	case r.keyless:
+		a.named = false
 	}
 	return &verify.Verifier{
-		Keys: a, Namespace: r.publisher.Namespace, IdentityExpected: true, Policy: seal.DefaultPolicy, Now: r.Now,
+		Keys: a, Namespace: r.publisher.Namespace, IdentityExpected: true, Policy: seal.DefaultPolicy,
+		// What expired meanwhile was in force when it was released.
+		Now: func() time.Time { return time.Time{} },
 	}, nil
+}
+
+// issuerOfBuild is who vouches for builds on a platform: of the public forges,
+// or of a server of one's own.
+func issuerOfBuild(b *provenance.Build) string {
+	switch issuer := issuerOf(b.SourceRepo()); {
+	case issuer != "":
+		return issuer
+	case b.Platform == provenance.GitHub:
+		return b.ServerURL + "/_services/token"
+	}
+	return b.ServerURL
 }
 
 // Release implements [verify.ChainSource]: our own verifier looks at the one link
@@ -262,174 +360,24 @@ func (r *sealRun) attestationURI(a *seal.Artifact) (string, error) {
 	return "", nil
 }
 
+// fits refuses, before anything is signed, a place that this release cannot be put
+// into: a package's root where the artifact is the package's archive.
+func (r *sealRun) fits() error {
+	for _, p := range r.places {
+		if publish.KeepsHistory(p) || r.primary() == nil {
+			continue
+		}
+		if _, err := p.AttestationURI(publish.Coming{Artifact: &r.primary().Artifact}); err != nil {
+			return failsf("%w", err).orHint("leave %s out, or seal with --digest-scope entrypoint", p)
+		}
+	}
+	return nil
+}
+
 // orHint is withHint where there is no hint yet.
 func (e *exitError) orHint(format string, args ...any) *exitError {
 	if e.hint == "" {
 		return e.withHint(format, args...)
 	}
 	return e
-}
-
-// link names the predecessor in the manifest, with what changed since, in each
-// tool (MIS §13, decisions 14 and 20).
-func (r *sealRun) link(ctx context.Context) error {
-	p := r.previous
-	if r.str("reroot") != "" {
-		if p == nil && r.first {
-			return failsf("--reroot: there is no release before this one: a first release needs no reason").withHint("leave --reroot out")
-		}
-		r.firstOfAll()
-		return nil
-	}
-	if p == nil {
-		if r.first {
-			r.firstOfAll()
-		}
-		return nil
-	}
-	link, err := lineage.Next(lineage.Ancestor{Manifest: p.manifest, Digest: p.digest, Ref: p.files.Ref}, r.manifest)
-	if errors.Is(err, lineage.ErrItself) {
-		r.reuse(p)
-		return nil
-	}
-	if before, _ := lineage.LinkOf(p.manifest); errors.Is(err, lineage.ErrSameVersion) && p.replaced && before.Absent {
-		r.note("%s is of this version, too, and follows nothing: it is replaced, and this one is the first release", p.files.Ref)
-		r.firstOfAll()
-		return nil
-	}
-	if err != nil {
-		return linkError(err)
-	}
-	return r.changes(ctx, link)
-}
-
-// firstOfAll says in the manifest that nothing comes before it (MIS §13.5).
-func (r *sealRun) firstOfAll() {
-	for i := range r.manifest.Tools {
-		r.manifest.Tools[i].Lineage = &seal.Lineage{}
-	}
-}
-
-// reuse takes the payload of a release that stands already: one release has one
-// digest, however often it is made. Where all that this run would sign is signed
-// there, the signatures are taken as well, and nothing new is logged for ever.
-func (r *sealRun) reuse(p *predecessor) {
-	r.manifest, r.payload, r.reused = p.manifest, p.payload, true
-	e, err := seal.ParseEnvelope(p.files.Envelope)
-	if err != nil || r.buildStatement != nil && p.files.Provenance == nil || !statesSnapshot(e, p.files.Snapshot) {
-		return
-	}
-	if key := r.key; key != nil && !slices.ContainsFunc(e.Signatures, func(s seal.Signature) bool { return s.KeyID == key.KeyID() }) {
-		return
-	}
-	if r.keyless && p.certificate == nil || !r.keyless && p.certificate != nil {
-		return
-	}
-	r.envelope, r.snapshot, r.certificate = p.files.Envelope, p.files.Snapshot, p.certificate
-	if r.buildStatement != nil {
-		r.provenanceBundle = p.files.Provenance
-	}
-}
-
-// statesSnapshot says that the publisher's signed statement names the snapshot.
-func statesSnapshot(e *seal.Envelope, snapshot []byte) bool {
-	return len(snapshot) > 0 && slices.ContainsFunc(statements(e), func(st seal.Statement) bool {
-		return st.Role == seal.RolePublisher && st.InterfaceSnapshot == digest.FromBytes(snapshot)
-	})
-}
-
-// linkError says what to do about a predecessor that cannot be followed.
-func linkError(err error) error {
-	exit := failsf("%w", err)
-	switch {
-	case errors.Is(err, lineage.ErrSameVersion):
-		return exit.withHint("a published version is not replaced: raise the version; --previous FILE|URL|TARGET names another predecessor, --previous none looks for none")
-	case errors.Is(err, lineage.ErrNewerVersion):
-		return exit.withHint("a chain does not branch: --previous FILE|URL|TARGET names another predecessor, where this is another line of releases in a place of its own; --reroot REASON begins a new chain, and says why")
-	case errors.Is(err, lineage.ErrOtherRepository):
-		return exit.withHint("where the project moved, --reroot REASON begins a new chain, and says why")
-	}
-	return exit.withHint("--previous FILE|URL|TARGET names the predecessor; --reroot REASON begins a new chain, and says why")
-}
-
-// changes computes what changed since the predecessor, and holds it against what
-// is stated and against the version.
-func (r *sealRun) changes(ctx context.Context, link lineage.Link) error {
-	stated, err := r.stated()
-	if err != nil {
-		return err
-	}
-	if len(stated) == 0 {
-		stated = r.committed(ctx, link.PreviousVersion)
-	}
-	old, new := r.previous.manifest, r.manifest
-	classes := lineage.Classify(lineage.Side{Manifest: old, Tools: r.previous.tools}, lineage.Side{Manifest: new, Tools: r.view.snapshot.Tools})
-	if r.previous.tools == nil {
-		r.note("there is no snapshot beside %s: what changed in the interface is known by digests only", r.previous.files.Ref)
-	}
-	if err := lineage.CheckStated(stated, classes); err != nil {
-		return failsf("--change: %w", err)
-	}
-	entries := lineage.Entries(classes, old, new, stated)
-	for i := range new.Tools {
-		t := &new.Tools[i]
-		t.Lineage = link.Lineage(entries[t.Name])
-	}
-	r.classes = &classes
-	return r.gate(classes, link.PreviousVersion, lineage.VersionOf(new))
-}
-
-// gate holds the version against what changed.
-func (r *sealRun) gate(classes lineage.Classes, old, new string) error {
-	mode := r.str("semver")
-	if mode == "off" {
-		return nil
-	}
-	violations := lineage.Gate(classes, old, new)
-	for i, v := range violations {
-		if mode == "error" {
-			return failsf("--semver error: %s (%d in all)", v, len(violations)).
-				withHint("mcp-integrity diff shows all; raise the version, or seal with --semver warn")
-		}
-		if i == maxViolations {
-			r.warn("%d more such changes", len(violations)-i)
-			break
-		}
-		r.warn("%s", v)
-	}
-	return nil
-}
-
-// maxViolations bounds what is said of one version.
-const maxViolations = 10
-
-// stated are the changes that --change names.
-func (r *sealRun) stated() ([]lineage.Stated, error) {
-	var stated []lineage.Stated
-	for _, c := range r.list("change") {
-		one, err := lineage.ParseStated(c)
-		if err != nil {
-			return nil, usagef("--change: %w", err)
-		}
-		stated = append(stated, one)
-	}
-	return stated, nil
-}
-
-// committed are the changes that the commits since the last release state, where
-// the sources are here.
-func (r *sealRun) committed(ctx context.Context, previous string) []lineage.Stated {
-	if r.is("built-elsewhere") || r.facts.Commit == "" {
-		return nil
-	}
-	commits, err := platform.CommitsSince(ctx, ".", previous)
-	if err != nil {
-		r.note("commits say nothing of what changed: %v", err)
-		return nil
-	}
-	var stated []lineage.Stated
-	for _, c := range commits {
-		stated = append(stated, lineage.Stated{Type: c.Type, Text: c.Subject, Commit: true})
-	}
-	return stated
 }

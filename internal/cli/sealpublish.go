@@ -41,9 +41,9 @@ func (r *sealRun) publish(ctx context.Context) error {
 // chained onto, and not covered up.
 func (r *sealRun) stillThere(ctx context.Context) error {
 	own := digest.FromBytes(r.payload)
-	for i, before := range r.shown {
+	for _, shown := range r.shown {
 		var now digest.Digest
-		release, err := r.places[i].Latest(ctx)
+		release, err := shown.place.Latest(ctx)
 		switch {
 		case errors.Is(err, verify.ErrNoRelease):
 		case err != nil:
@@ -51,12 +51,12 @@ func (r *sealRun) stillThere(ctx context.Context) error {
 		default:
 			e, err := seal.ParseEnvelope(release.Envelope)
 			if err != nil {
-				return failsf("%s: what stands there is no manifest any more: %w; nothing was published", r.places[i], err)
+				return failsf("%s: what stands there is no manifest any more: %w; nothing was published", shown.place, err)
 			}
 			now = e.PayloadDigest(digest.SHA256)
 		}
-		if now != before && now != own {
-			return failsf("%s: the release before was %s when it was read, and is %s now; nothing was published", r.places[i], orNone(string(before)), orNone(string(now))).
+		if now != shown.payload && now != own {
+			return failsf("%s: the release before was %s when it was read, and is %s now; nothing was published", shown.place, orNone(string(shown.payload)), orNone(string(now))).
 				withHint("another run published meanwhile, or somebody replaced it: look at it, then seal again")
 		}
 	}

@@ -1,9 +1,12 @@
 package cli
 
 import (
+	"slices"
+
 	"github.com/opencontainers/go-digest"
 
 	"github.com/mcp-integrity/seal-action/internal/fetch"
+	"github.com/mcp-integrity/seal-action/internal/publish"
 	"github.com/mcp-integrity/seal-action/lineage"
 	"github.com/mcp-integrity/seal-action/seal"
 	"github.com/mcp-integrity/seal-action/verify"
@@ -35,9 +38,9 @@ type sealReport struct {
 	Warnings      []string     `json:"warnings"`
 	Written       bool         `json:"written"`
 	// Lineage is what the release follows; nil where nothing was looked for.
-	Lineage *lineageReport `json:"lineage,omitempty"`
+	Lineage *lineageReport `json:"lineage"`
 	// Published is how every target stands.
-	Published []placeReport `json:"published,omitempty"`
+	Published []placeReport `json:"published"`
 }
 
 // lineageReport says what a release follows.
@@ -53,7 +56,7 @@ type lineageReport struct {
 	PreviousDigest  digest.Digest `json:"previous_manifest_digest,omitzero"`
 	// Ref is where the predecessor was found.
 	Ref string `json:"ref,omitzero"`
-	// Changes are the classes of what changed since.
+	// Changes are the classes of what changed since, the heaviest first.
 	Changes []lineage.ClassChange `json:"changes,omitempty"`
 }
 
@@ -69,7 +72,10 @@ func (r *sealRun) lineageReport() *lineageReport {
 		rep.Ref = r.previous.files.Ref
 	}
 	if r.classes != nil {
-		rep.Changes = r.classes.Changes
+		rep.Changes = slices.Clone(r.classes.Changes)
+		slices.SortStableFunc(rep.Changes, func(a, b lineage.ClassChange) int {
+			return slices.Index(lineage.Weights, a.Weight) - slices.Index(lineage.Weights, b.Weight)
+		})
 	}
 	return rep
 }
@@ -77,6 +83,7 @@ func (r *sealRun) lineageReport() *lineageReport {
 // lineage are the lines about what the release follows.
 func (p *page) lineage(l *lineageReport) {
 	if l == nil {
+		p.line("follows    nothing: no release before it was looked for (--previous, --publish)")
 		return
 	}
 	switch {
@@ -139,7 +146,7 @@ func (r *sealRun) report() error {
 			rep.SLSALevel = t.Provenance.SLSALevel
 		}
 	}
-	rep.Lineage, rep.Published = r.lineageReport(), r.published
+	rep.Lineage, rep.Published = r.lineageReport(), append([]placeReport{}, r.published...)
 	if r.unpublished != nil {
 		rep.Outcome = outcomeOf(r.unpublished)
 	}
@@ -214,6 +221,12 @@ func (r *sealRun) verifyCommand() string {
 		}
 	} else {
 		words = append(words, "--namespace", r.publisher.Namespace)
+	}
+	for _, p := range r.places {
+		if link, err := lineage.LinkOf(r.manifest); err == nil && !link.Absent && publish.KeepsHistory(p) {
+			words = append(words, "--previous", p.String())
+			break
+		}
 	}
 	switch key := r.str("key"); {
 	case r.key == nil:

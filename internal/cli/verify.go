@@ -261,6 +261,9 @@ func (i *invocation) fetchManifest(ctx context.Context, v *verifier) ([]byte, er
 		if isURL(name) {
 			return i.fetch(ctx, name, seal.MaxEnvelopeSize)
 		}
+		if isDirectory(name) {
+			return nil, usagef("%s is a directory", name).withHint("dir:%s names the releases that lie in it", name)
+		}
 		data, err := readFile(name, seal.MaxEnvelopeSize)
 		var exit *exitError
 		if errors.As(err, &exit) && exit.code == ExitUndecided {

@@ -76,7 +76,9 @@ type ociPlace struct {
 	// image is what the reference led to at the first look.
 	image *v1.Descriptor
 	// hints lead from a payload's digest to the artifact manifests that claim it.
-	hints map[digest.Digest][]v1.Descriptor
+	// searched says that all artifacts were seen, and that hints has them all.
+	searched bool
+	hints    map[digest.Digest][]v1.Descriptor
 	// last is the release that was read last: who walks a chain asks for the
 	// envelope, then for the snapshot.
 	last   Release

@@ -27,7 +27,7 @@ import (
 // would do so after it wrote a new one.
 func newRepository(ref registry.Reference, client *http.Client, login auth.CredentialFunc) *remote.Repository {
 	guarded := *client
-	guarded.Transport = registryTransport{guarded.Transport}
+	guarded.Transport = registryTransport{base: guarded.Transport, host: ref.Host()}
 	return &remote.Repository{
 		Reference: registry.Reference{Registry: ref.Registry, Repository: ref.Repository},
 		PlainHTTP: fetch.Loopback(&url.URL{Host: ref.Host()}),
@@ -44,12 +44,24 @@ func newRepository(ref registry.Reference, client *http.Client, login auth.Crede
 // points. It marks the one POST that is harmless twice, since an upload that was
 // begun and not continued is forgotten; and the one PUT that is not, since a list
 // of referrers that was read before others wrote to it must be read again.
-type registryTransport struct{ base http.RoundTripper }
+//
+// The token of a registry stays with it: where it sends an upload or a download to
+// another host, no Authorization goes there. A password goes to the host that the
+// registry names for tokens, by GET, as the protocol has it.
+type registryTransport struct {
+	base http.RoundTripper
+	host string
+}
 
 // RoundTrip implements [http.RoundTripper].
 func (t registryTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 	if !fetch.Secure(req.URL) {
 		return nil, fmt.Errorf("%s://%s: want https, plain http goes to this machine only", req.URL.Scheme, req.URL.Host)
+	}
+	if login := req.Header.Get("Authorization"); login != "" && req.URL.Host != t.host &&
+		(req.Method != http.MethodGet || strings.HasPrefix(login, "Bearer ")) {
+		req = req.Clone(req.Context())
+		req.Header.Del("Authorization")
 	}
 	if req.Method == http.MethodPost && strings.HasSuffix(req.URL.Path, "/blobs/uploads/") {
 		req = req.Clone(req.Context())

@@ -89,7 +89,13 @@ func (p *ociPlace) locate(ctx context.Context, payload digest.Digest) (artifact,
 	if payload.Validate() != nil {
 		return artifact{}, Release{}, none
 	}
-	for _, search := range []func(context.Context, digest.Digest) iter.Seq2[artifact, error]{p.hinted, p.chain, p.everywhere} {
+	searches := []func(context.Context, digest.Digest) iter.Seq2[artifact, error]{p.hinted, p.chain, p.everywhere}
+	p.mu.Lock()
+	if p.searched {
+		searches = searches[:1]
+	}
+	p.mu.Unlock()
+	for _, search := range searches {
 		for a, err := range search(ctx, payload) {
 			if err != nil {
 				return artifact{}, Release{}, p.explain(opFind, err)
@@ -111,6 +117,11 @@ func (p *ociPlace) locate(ctx context.Context, payload digest.Digest) (artifact,
 			}
 		}
 	}
+	// Every claim of every artifact is known now. Whoever may push could claim any
+	// number of releases that are not there, each worth a search of the repository.
+	p.mu.Lock()
+	p.searched = true
+	p.mu.Unlock()
 	return artifact{}, Release{}, none
 }
 

@@ -37,7 +37,7 @@ var places = map[string]opener{
 //	oci://REFERENCE                     an image's referrers
 //	mcp-registry[:URL][@NAME]           an MCP registry (default: the official one)
 //	package:DIR                         a package's root, before its archive exists
-//	registry:URL                        MIS's own /v0/servers/<id>/integrity
+//	registry:URL[@NAMESPACE/NAME]       MIS's own /v0/servers/<id>/integrity
 //
 // An error is wrong use; nothing is asked of the place.
 func Open(target string, env Env) (Place, error) {
@@ -70,4 +70,15 @@ func Known(target string) bool {
 		}
 	}
 	return false
+}
+
+// KeepsHistory says that a place is where the releases before this one are kept.
+// A package's root, made anew for each build, and a store of statements are not:
+// that they have none says nothing of whether there was one.
+func KeepsHistory(p Place) bool {
+	switch p.(type) {
+	case *packageRoot, *githubAttestations:
+		return false
+	}
+	return true
 }

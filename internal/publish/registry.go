@@ -50,11 +50,15 @@ type integrityRegistry struct {
 var _ Place = (*integrityRegistry)(nil)
 
 func openRegistry(rest string, env Env) (Place, error) {
+	id := env.ServerID
+	if url, name, ok := strings.Cut(rest, "@"); ok && strings.Contains(name, "/") {
+		rest, id = url, name
+	}
 	u, err := plainURL(rest)
 	if err != nil {
 		return nil, fmt.Errorf("registry:URL: %w", err)
 	}
-	r := &integrityRegistry{place: "registry:" + u.String(), base: u, id: env.ServerID}
+	r := &integrityRegistry{place: "registry:" + u.String(), base: u, id: id}
 	if env.Getenv != nil {
 		r.token = strings.TrimSpace(cmp.Or(env.Getenv(integrityTokenInput), env.Getenv(integrityTokenName)))
 	}
@@ -80,7 +84,7 @@ func (r *integrityRegistry) endpoint() (*url.URL, error) {
 	if r.id == "" {
 		return nil, &Error{
 			Place: r.place, Op: "find the server", Err: fmt.Errorf("%w: its id is not known yet", verify.ErrUnavailable),
-			Hint: "give --namespace, or mcpName in package.json",
+			Hint: "name it behind the URL: registry:URL@NAMESPACE/NAME",
 		}
 	}
 	return url.Parse(strings.TrimSuffix(r.base.String(), "/") + "/v0/servers/" + url.PathEscape(r.id) + "/integrity")
@@ -88,6 +92,9 @@ func (r *integrityRegistry) endpoint() (*url.URL, error) {
 
 // Check implements [Place].
 func (r *integrityRegistry) Check(ctx context.Context) error {
+	if r.id == "" {
+		return nil // it is asked again when the server was listed, and its name is known
+	}
 	_, err := r.get(ctx)
 	if errors.Is(err, verify.ErrNoRelease) {
 		return nil

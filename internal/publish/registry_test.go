@@ -324,8 +324,16 @@ func TestOpenRegistry(t *testing.T) {
 		}
 	}
 	r := mustOpen(t, "registry:https://host", testEnv())
-	if err := r.Check(t.Context()); !errors.Is(err, verify.ErrUnavailable) || !strings.Contains(hintOf(err), "--namespace") {
+	// Before the server was listed nobody knows its id.
+	if err := r.Check(t.Context()); err != nil {
 		t.Errorf("Check without a server id: %v", err)
+	}
+	if _, err := r.Latest(t.Context()); !errors.Is(err, verify.ErrUnavailable) || !strings.Contains(hintOf(err), "@NAMESPACE/NAME") {
+		t.Errorf("Latest without a server id: %v", err)
+	}
+	named := mustOpen(t, "registry:https://host@io.github.acme/tools", testEnv())
+	if named.String() != "registry:https://host" {
+		t.Errorf("place of a named server: %s", named)
 	}
 	if uri, err := r.AttestationURI(Coming{}); uri != "" || err != nil {
 		t.Errorf("AttestationURI: %q, %v", uri, err)
