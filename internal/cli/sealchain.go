@@ -247,19 +247,8 @@ func (r *sealRun) accept(ctx context.Context, release publish.Release) (*predece
 		return nil, err
 	}
 	result := v.Verify(ctx, release.Envelope)
-	for _, e := range result.Errors {
-		if r.str("reroot") != "" {
-			r.warn("the release before, %s, does not verify (%s: %s): a new chain begins", release.Ref, e.Name, e.Message)
-			return nil, nil
-		}
-		exit := failsf("the release before, %s, does not verify, and a chain is not built on it: %s: %s", release.Ref, e.Name, e.Message)
-		switch e.Code {
-		case seal.CodeSignatureKeyNotFound:
-			return nil, exit.withHint("--jwks FILE|URL names the keys that were in use before; --reroot REASON begins a new chain, and says why")
-		case seal.CodeIdentityMismatch:
-			return nil, exit.withHint("it is somebody else's; --previous FILE|URL|TARGET names yours, --reroot REASON begins a new chain, and says why")
-		}
-		return nil, exit.withHint("--reroot REASON begins a new chain, and says why")
+	if len(result.Errors) > 0 {
+		return nil, r.refuse(release, result.Errors[0])
 	}
 	e, err := seal.ParseEnvelope(release.Envelope)
 	if err != nil {
@@ -284,6 +273,23 @@ func (r *sealRun) accept(ctx context.Context, release publish.Release) (*predece
 		p.tools = snap.Tools
 	}
 	return p, nil
+}
+
+// refuse stops at a predecessor that does not verify; under --reroot it is passed
+// over, and that is said.
+func (r *sealRun) refuse(release publish.Release, e verify.Finding) error {
+	if r.str("reroot") != "" {
+		r.warn("the release before, %s, does not verify (%s: %s): a new chain begins", release.Ref, e.Name, e.Message)
+		return nil
+	}
+	exit := failsf("the release before, %s, does not verify, and a chain is not built on it: %s: %s", release.Ref, e.Name, e.Message)
+	switch e.Code {
+	case seal.CodeSignatureKeyNotFound:
+		return exit.withHint("--jwks FILE|URL names the keys that were in use before; --reroot REASON begins a new chain, and says why")
+	case seal.CodeIdentityMismatch:
+		return exit.withHint("it is somebody else's; --previous FILE|URL|TARGET names yours, --reroot REASON begins a new chain, and says why")
+	}
+	return exit.withHint("--reroot REASON begins a new chain, and says why")
 }
 
 // expectOurselves is the verifier of a consumer who expects who seals now: the
