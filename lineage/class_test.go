@@ -89,6 +89,7 @@ func TestClassifyTools(t *testing.T) {
 			unseen digest-changed : changes the annotations
 			unseen digest-changed : changes the description`},
 		{"a snapshot on one side", Side{Tools: parseTools(t, list)}, sha256(strings.Replace(list, "all", "no", 1)), `unseen digest-changed : changes the description`},
+		{"declarations on one side", Side{Tools: parseTools(t, silent)}, Side{Manifest: &seal.Manifest{Tools: []seal.Tool{{Name: "a", Interface: sha256(silent).Manifest.Tools[0].Interface, SideEffects: seal.SideEffects{ExecutesCode: true}}}}}, ``},
 		{"a snapshot on the other side", sha256(list), Side{Tools: parseTools(t, list)}, ``},
 		{"snapshots that are not what was sealed", Side{sha256(list).Manifest, parseTools(t, list)}, Side{sha256(strings.Replace(list, "all", "no", 1)).Manifest, parseTools(t, list)}, `
 			unseen digest-changed : changes the description`},

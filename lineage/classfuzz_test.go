@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -91,6 +92,9 @@ func checkClasses(t *testing.T, old, new Side) {
 			t.Errorf("not the heaviest first:\n%s", lines(c.Changes))
 		}
 		last = change.Weight.rank()
+		if err := leads(change, old, new); err != nil {
+			t.Errorf("%+v: %v", change, err)
+		}
 	}
 	if diff := cmp.Diff(c, Classify(old, new)); diff != "" {
 		t.Errorf("the same input gives another answer:\n%s", diff)
@@ -99,6 +103,44 @@ func checkClasses(t *testing.T, old, new Side) {
 	if understated := Understated(entries, c, flags, "t"); len(entries) == 0 || understated != nil {
 		t.Errorf("entries %+v understate: %v", entries, understated)
 	}
+}
+
+// leads checks that a change shows two values, and those that its path leads
+// to.
+func leads(c ClassChange, old, new Side) error {
+	if c.Old != nil && c.New != nil && bytes.Equal(c.Old, c.New) && len(c.Old) < maxGlimpse && !strings.HasSuffix(c.Text, " refers to") {
+		return fmt.Errorf("both values are %s", c.Old)
+	}
+	if c.Component == "" && bytes.HasPrefix([]byte(c.Path), []byte("/capabilities")) {
+		switch {
+		case (c.Old == nil) != (c.Class == CapabilityGained), (c.New == nil) != (c.Class == CapabilityLost):
+			return fmt.Errorf("from %s to %s", c.Old, c.New)
+		}
+	}
+	switch {
+	case c.Component == "" || c.Component == fingerprint.Description || c.Class == DigestChanged:
+		return nil
+	case c.Class == AlternativeAdded || c.Class == AlternativeGone: // may be a schema without its notes
+		return nil
+	}
+	value, side := c.New, new
+	if value == nil {
+		value, side = c.Old, old
+	}
+	if value == nil || len(value) >= maxGlimpse || len(c.Path) > maxPath-50 {
+		return nil
+	}
+	at := object(part(&side.Tools[0], c.Component))
+	for _, step := range bytes.Split([]byte(c.Path), []byte("/"))[1:] {
+		if at = at.child(fromPointer.Replace(string(step))); at == nil {
+			return fmt.Errorf("the path leads nowhere")
+		}
+	}
+	ofList := func(m member) bool { return c.Class == TypeChanged && bytes.Equal(m.node.raw, value) }
+	if !bytes.Equal(at.raw, value) && !slices.ContainsFunc(at.members, ofList) {
+		return fmt.Errorf("the path leads to %.200s", at.raw)
+	}
+	return nil
 }
 
 // whole checks one change by itself.
@@ -123,44 +165,50 @@ func whole(c ClassChange) error {
 	return nil
 }
 
-// TestClassifyEveryMember changes each member of a declaration alone.
-func TestClassifyEveryMember(t *testing.T) {
+// TestFlagsOf changes each member of a declaration alone: it sets one flag, and
+// has a class.
+func TestFlagsOf(t *testing.T) {
 	base := seal.Tool{Name: "t", SideEffects: seal.SideEffects{Reads: []string{"a"}}, Capabilities: []seal.Capability{{Resource: "a", Actions: []string{"x"}}}}
-	for name, change := range map[string]func(*seal.Tool){
-		"composite":     func(s *seal.Tool) { s.Interface.Composite = "sha256:1" },
-		"reads":         func(s *seal.Tool) { s.SideEffects.Reads = []string{"b"} },
-		"writes":        func(s *seal.Tool) { s.SideEffects.Writes = []string{"b"} },
-		"egress":        func(s *seal.Tool) { s.SideEffects.NetworkEgress = true },
-		"endpoints":     func(s *seal.Tool) { s.SideEffects.NetworkEndpoints = []string{""} },
-		"code":          func(s *seal.Tool) { s.SideEffects.ExecutesCode = true },
-		"context":       func(s *seal.Tool) { s.SideEffects.ExecutionContext = "native" },
-		"environment":   func(s *seal.Tool) { s.SideEffects.AccessesEnvVars = true },
-		"variables":     func(s *seal.Tool) { s.SideEffects.EnvVarsAccessed = []string{"*"} },
-		"processes":     func(s *seal.Tool) { s.SideEffects.SpawnsProcesses = true },
-		"system":        func(s *seal.Tool) { s.SideEffects.ModifiesSystemState = true },
-		"persistence":   func(s *seal.Tool) { s.SideEffects.PersistsData = true },
-		"summary":       func(s *seal.Tool) { s.SideEffects.Summary = "x" },
-		"no capability": func(s *seal.Tool) { s.Capabilities = nil },
-		"resource":      func(s *seal.Tool) { s.Capabilities = []seal.Capability{{Resource: "b", Actions: []string{"x"}}} },
-		"actions":       func(s *seal.Tool) { s.Capabilities = []seal.Capability{{Resource: "a", Actions: []string{"y"}}} },
-		"scope": func(s *seal.Tool) {
+	effects, capabilities := Flags{SideEffects: true}, Flags{Capabilities: true}
+	for name, c := range map[string]struct {
+		change func(*seal.Tool)
+		want   Flags
+	}{
+		"composite":   {func(s *seal.Tool) { s.Interface.Composite = "sha256:1" }, Flags{Interface: true}},
+		"reads":       {func(s *seal.Tool) { s.SideEffects.Reads = []string{"b"} }, effects},
+		"writes":      {func(s *seal.Tool) { s.SideEffects.Writes = []string{"b"} }, effects},
+		"egress":      {func(s *seal.Tool) { s.SideEffects.NetworkEgress = true }, effects},
+		"endpoints":   {func(s *seal.Tool) { s.SideEffects.NetworkEndpoints = []string{""} }, effects},
+		"code":        {func(s *seal.Tool) { s.SideEffects.ExecutesCode = true }, effects},
+		"context":     {func(s *seal.Tool) { s.SideEffects.ExecutionContext = "native" }, effects},
+		"environment": {func(s *seal.Tool) { s.SideEffects.AccessesEnvVars = true }, effects},
+		"variables":   {func(s *seal.Tool) { s.SideEffects.EnvVarsAccessed = []string{"*"} }, effects},
+		"processes":   {func(s *seal.Tool) { s.SideEffects.SpawnsProcesses = true }, effects},
+		"system":      {func(s *seal.Tool) { s.SideEffects.ModifiesSystemState = true }, effects},
+		"persistence": {func(s *seal.Tool) { s.SideEffects.PersistsData = true }, effects},
+		"summary":     {func(s *seal.Tool) { s.SideEffects.Summary = "x" }, Flags{}},
+		"none":        {func(s *seal.Tool) { s.Capabilities = nil }, capabilities},
+		"resource":    {func(s *seal.Tool) { s.Capabilities = []seal.Capability{{Resource: "b", Actions: []string{"x"}}} }, capabilities},
+		"actions":     {func(s *seal.Tool) { s.Capabilities = []seal.Capability{{Resource: "a", Actions: []string{"y"}}} }, capabilities},
+		"scope": {func(s *seal.Tool) {
 			s.Capabilities = []seal.Capability{{Resource: "a", Actions: []string{"x"}, Scope: "*"}}
-		},
-		"required": func(s *seal.Tool) {
+		}, capabilities},
+		"required": {func(s *seal.Tool) {
 			s.Capabilities = []seal.Capability{{Resource: "a", Actions: []string{"x"}, Required: true}}
-		},
-		"one more": func(s *seal.Tool) { s.Capabilities = append(s.Capabilities[:1:1], seal.Capability{}) },
+		}, capabilities},
+		"one more": {func(s *seal.Tool) { s.Capabilities = append(s.Capabilities[:1:1], seal.Capability{}) }, capabilities},
 	} {
-		t.Run(name, func(t *testing.T) {
-			other := base
-			change(&other)
-			a, b := Side{Manifest: &seal.Manifest{Tools: []seal.Tool{base}}}, Side{Manifest: &seal.Manifest{Tools: []seal.Tool{other}}}
-			for _, got := range []Classes{Classify(a, b), Classify(b, a)} {
-				if len(got.Changes) == 0 {
-					t.Error("no change")
-				}
+		other := base
+		c.change(&other)
+		for _, pair := range [][2]*seal.Tool{{&base, &other}, {&other, &base}} {
+			if got := FlagsOf(pair[0], pair[1]); got != c.want {
+				t.Errorf("%s: got %+v, want %+v", name, got, c.want)
 			}
-		})
+			side := func(s *seal.Tool) Side { return Side{Manifest: &seal.Manifest{Tools: []seal.Tool{*s}}} }
+			if len(Classify(side(pair[0]), side(pair[1])).Changes) == 0 {
+				t.Errorf("%s: no class", name)
+			}
+		}
 	}
 }
 

@@ -27,7 +27,10 @@ func (w *walker) object(old, new *node, at place) {
 		switch {
 		case a == nil:
 			from.free = len(from.list) == 0 && at.name != ""
-			w.propertyAdded(name, b, from, to, inner, at.part || combines(old))
+			from.shared = at.part || combines(old)
+			if w.propertyAdded(name, b, from, to, inner) {
+				w.schema(from.additional, b, place{old: at.old.step("additionalProperties"), new: inner.new, name: inner.name})
+			}
 		case b == nil:
 			w.propertyRemoved(a, inner)
 		default:
@@ -46,6 +49,7 @@ type properties struct {
 	additional *node
 	closed     bool // no member but those that it names
 	free       bool // it names none, and is no tool's list of parameters
+	shared     bool // other schemas may speak of the same members
 }
 
 func propertiesOf(n *node) properties {
@@ -73,33 +77,33 @@ func (p properties) has(name string) bool {
 // propertyAdded: a caller that knows nothing of a new parameter is hurt only
 // where it is required. A reader of results is hurt where it was told that there
 // are no members but the old ones. Of other members under a schema both knew.
-func (w *walker) propertyAdded(name string, b *node, from, to properties, at place, combined bool) {
+//
+// It reports whether the new schema is to be compared with that of other members.
+func (w *walker) propertyAdded(name string, b *node, from, to properties, at place) bool {
 	input := w.component == fingerprint.InputSchema
 	class, weight, kind := PropertyAdded, Addition, "optional "
 	switch {
 	case shapeOf(b) == shapeNothing:
 		w.report(ConstraintTighter, w.narrower, at, "", "forbids "+w.subject(at), nil, b)
-		return
+		return false
 	case shapeOf(b) == shapeOther:
 		w.opaque(at, "", nil, b)
-		return
+		return false
 	case input && to.required[name] && !from.required[name]:
 		class, weight, kind = RequiredAdded, Breaking, "required "
-	case input && combined && w.knows(name):
+	case input && from.shared && w.knows(name):
 		w.report(ConstraintTighter, Breaking, at, "", "constrains the parameter "+quote(at.name)+" at one more place", nil, b)
-		return
+		return false
 	case input && from.free && len(constraining(b)) > 0:
 		w.report(ConstraintTighter, Breaking, at, "", "constrains the parameter "+quote(at.name)+", which could be anything", nil, b)
-		return
+		return false
 	case input && to.required[name]:
 		kind = "required "
 	case !input && from.closed:
 		weight = Breaking
 	}
 	w.report(class, weight, at, "", "adds "+w.article(kind, at), nil, b)
-	if from.additional != nil && shapeOf(from.additional) != shapeNothing && weight != Breaking {
-		w.schema(from.additional, b, at)
-	}
+	return from.additional != nil && shapeOf(from.additional) != shapeNothing && weight != Breaking
 }
 
 // combines reports whether more than one schema may speak of the members of an

@@ -138,7 +138,11 @@ func (w *walker) opaque(at place, keyword string, old, new *node) {
 	if keyword != "" {
 		what = quote(keyword)
 	}
-	w.report(SchemaChanged, Breaking, at, keyword, "changes "+what+" of "+w.subject(at), old, new)
+	text := "changes " + what + " of " + w.subject(at)
+	if old != nil && same(old, new) {
+		text = "changes what " + what + " of " + w.subject(at) + " refers to"
+	}
+	w.report(SchemaChanged, Breaking, at, keyword, text, old, new)
 }
 
 // spend takes n steps, and reports whether there were as many.

@@ -67,8 +67,9 @@ func listedValues(n *node) choice {
 
 // listed compares the values that are listed.
 func (w *walker) listed(from, to choice, old, new *node, at place) {
+	constants := !same(old.member("const"), new.member("const"))
 	keyword := func(n *node) (string, *node) {
-		if only := n.member("const"); only != nil {
+		if only := n.member("const"); only != nil && constants {
 			return "const", only
 		}
 		return "enum", n.member("enum")
