@@ -58,6 +58,9 @@ type chain struct {
 	head        *release
 	// oldest is the release that the walk ended at.
 	oldest *release
+	// hidden counts the releases of which it is known that the interface changed,
+	// and not how.
+	hidden int
 	// shown is how many releases the source lists.
 	shown int
 	// notFirst says that there was a release before, which the manifest does not
@@ -164,6 +167,9 @@ func (c *chain) unmade(check, format string, args ...any) {
 
 // report puts what was found into the result.
 func (c *chain) report() {
+	if c.hidden > 0 {
+		c.skip("change classes", "releases that changed the interface, and whose snapshot or that of the one before is not at hand, or not what was sealed: %d; that it changed was checked, and not how", c.hidden)
+	}
 	for _, code := range slices.Sorted(maps.Keys(c.more)) {
 		c.skip("chain", "%d more findings like the %s that are listed", c.more[code], code.Name())
 	}

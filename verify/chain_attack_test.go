@@ -92,6 +92,11 @@ func TestClasses(t *testing.T) {
 			}
 			r := h.run(t)
 			compare(t, "errors", tt.want, names(r.Errors))
+			// What cannot be recomputed is told.
+			told := slices.ContainsFunc(r.Skipped, func(s verify.Skip) bool { return s.Check == "change classes" })
+			if unseen := !tt.honest && len(tt.want) == 0; told != unseen {
+				t.Errorf("skipped %+v, want a skipped check of classes: %v", r.Skipped, unseen)
+			}
 			if len(tt.want) > 0 && !strings.Contains(r.Errors[0].Message, "want breaking") {
 				t.Errorf("got %q, want the class", r.Errors[0].Message)
 			}

@@ -22,6 +22,7 @@ func (c *chain) changes(child, parent *release) {
 		classes = lineage.Classify(lineage.Side{Manifest: parent.manifest, Tools: parent.tools}, lineage.Side{Manifest: child.manifest, Tools: child.tools})
 	}
 	before := byName(parent.manifest)
+	hidden := false // something changed, and how cannot be seen
 	for i := range child.manifest.Tools {
 		t := &child.manifest.Tools[i]
 		var entries []seal.Change
@@ -30,9 +31,14 @@ func (c *chain) changes(child, parent *release) {
 		} else if before[t.Name] == nil {
 			continue // a first version leaves lineage out (MIS §13.5)
 		}
-		for _, what := range lineage.Understated(entries, classes, lineage.FlagsOf(before[t.Name], t), t.Name) {
+		flags := lineage.FlagsOf(before[t.Name], t)
+		hidden = hidden || flags.Interface && before[t.Name] != nil && !classes.Snapshots
+		for _, what := range lineage.Understated(entries, classes, flags, t.Name) {
 			c.broken(seal.CodeChangesUnderstated, t.Name, "%s, tool %.100q: lineage.changes since %s: %s", child, t.Name, parent, what)
 		}
+	}
+	if hidden {
+		c.hidden++
 	}
 	if child == c.head {
 		c.expanded(child, parent, before)
