@@ -13,6 +13,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -34,7 +35,10 @@ func skipWaits(t testing.TB, client *http.Client) *[]time.Duration {
 	if !ok {
 		t.Fatalf("transport: got %T, want one that tries again", transport)
 	}
+	var several sync.Mutex // a place may ask for several files at once
 	r.sleep = func(ctx context.Context, d time.Duration) error {
+		several.Lock()
+		defer several.Unlock()
 		waits = append(waits, d)
 		return context.Cause(ctx)
 	}
