@@ -39,6 +39,11 @@ func (r *sealRun) assemble(ctx context.Context) error {
 	if err := r.openTargets(); err != nil {
 		return err
 	}
+	// Once more, now that version and server are known: these places have seen
+	// nothing yet, and some say only then where the provenance will lie.
+	if err := r.preflight(ctx); err != nil {
+		return err
+	}
 	if err := r.fits(); err != nil {
 		return err
 	}
