@@ -2,6 +2,8 @@ package cli
 
 import (
 	"bytes"
+	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -10,9 +12,11 @@ import (
 	"github.com/opencontainers/go-digest"
 
 	"github.com/mcp-integrity/seal-action/internal/keys"
+	"github.com/mcp-integrity/seal-action/internal/publish"
 	"github.com/mcp-integrity/seal-action/internal/sealtest"
 	"github.com/mcp-integrity/seal-action/seal"
 	"github.com/mcp-integrity/seal-action/seal/fingerprint"
+	"github.com/mcp-integrity/seal-action/verify"
 )
 
 // TestRerunTakesOnlyOurs: a stranger who can write to a place adds an attestation
@@ -84,4 +88,53 @@ func read(t *testing.T, path string) []byte {
 		t.Fatal(err)
 	}
 	return data
+}
+
+// shows is a place that has one release as its newest.
+type shows struct {
+	publish.Place
+	envelope []byte
+	err      error
+}
+
+func (s shows) String() string { return "shelf" }
+
+func (s shows) Latest(context.Context) (publish.Release, error) {
+	return publish.Release{Envelope: s.envelope, Ref: "shelf"}, s.err
+}
+
+// TestSwappedBetweenReadingAndPublishing: what a place shows is looked at again
+// before anything becomes visible.
+func TestSwappedBetweenReadingAndPublishing(t *testing.T) {
+	key := sealtest.Key(t, keys.Ed25519, "ours")
+	release := func(name string) (envelope []byte, payload digest.Digest, raw []byte) {
+		m := sealtest.Manifest(t, sealtest.Tools(t, 1)...)
+		m.Server.Name = name
+		e := sealtest.Seal(t, m, key)
+		return sealtest.Marshal(t, e), e.PayloadDigest(digest.SHA256), e.Payload
+	}
+	before, read, _ := release("before")
+	swapped, _, _ := release("swapped")
+	own, _, payload := release("own")
+	none := shows{err: verify.ErrNoRelease}
+	for name, tt := range map[string]struct {
+		read digest.Digest
+		now  shows
+		says string
+	}{
+		"the same":             {read, shows{envelope: before}, ""},
+		"none, as before":      {"", none, ""},
+		"ours, by another run": {read, shows{envelope: own}, ""},
+		"another":              {read, shows{envelope: swapped}, "nothing was published"},
+		"one where none was":   {"", shows{envelope: swapped}, "nothing was published"},
+		"none where one was":   {read, none, "nothing was published"},
+		"no manifest":          {read, shows{envelope: []byte("{}")}, "nothing was published"},
+		"no answer":            {read, shows{err: verify.ErrUnavailable}, "could not be observed"},
+	} {
+		r := &sealRun{payload: payload, shown: []showing{{place: tt.now, payload: tt.read}}}
+		err := r.stillThere(t.Context())
+		if got := fmt.Sprint(err); (err != nil) != (tt.says != "") || !strings.Contains(got, tt.says) {
+			t.Errorf("%s: got %v, want %q", name, err, tt.says)
+		}
+	}
 }
