@@ -114,8 +114,7 @@ func (f fileSource) Find(ctx context.Context, payload digest.Digest) (publish.Re
 	if err != nil {
 		return r, err
 	}
-	e, err := seal.ParseEnvelope(r.Envelope)
-	if err != nil || payload.Validate() != nil || e.PayloadDigest(payload.Algorithm()) != payload {
+	if !isRelease(r, payload) {
 		return publish.Release{}, fmt.Errorf("%w: %s is another one", verify.ErrNoRelease, f.path)
 	}
 	return r, nil
@@ -187,7 +186,7 @@ func (s sources) find(ctx context.Context, payload digest.Digest) (publish.Relea
 // isRelease says that an envelope holds the payload that was asked for.
 func isRelease(r publish.Release, payload digest.Digest) bool {
 	e, err := seal.ParseEnvelope(r.Envelope)
-	return err == nil && e.PayloadDigest(payload.Algorithm()) == payload
+	return err == nil && payload.Validate() == nil && e.PayloadDigest(payload.Algorithm()) == payload
 }
 
 // Releases implements [verify.ChainSource].
@@ -213,14 +212,6 @@ func serverID(mcpName string, m *seal.Manifest) string {
 		return mcpName
 	}
 	return m.Server.Publisher.Namespace + "/" + strings.Trim(unsafeInID.ReplaceAllString(m.Server.Name, "-"), "-/.")
-}
-
-// releaseVersion is that of a manifest's tools.
-func releaseVersion(m *seal.Manifest) string {
-	if len(m.Tools) > 0 {
-		return m.Tools[0].Version
-	}
-	return m.Server.Version
 }
 
 // placeError gives what went wrong at a place its exit code: other content there

@@ -12,6 +12,7 @@ import (
 
 	"github.com/mcp-integrity/seal-action/internal/keys"
 	"github.com/mcp-integrity/seal-action/internal/publish"
+	"github.com/mcp-integrity/seal-action/lineage"
 	"github.com/mcp-integrity/seal-action/seal"
 	"github.com/mcp-integrity/seal-action/seal/fingerprint"
 	"github.com/mcp-integrity/seal-action/verify"
@@ -112,7 +113,7 @@ func runPublish(ctx context.Context, inv *invocation) error {
 	if err != nil {
 		return err
 	}
-	env.Version, env.ServerID = releaseVersion(sealed.Manifest), serverID("", sealed.Manifest)
+	env.Version, env.ServerID = lineage.VersionOf(sealed.Manifest), serverID("", sealed.Manifest)
 	places, err := openPlaces("to", inv.list("to"), env)
 	if err != nil {
 		return err
@@ -175,9 +176,9 @@ func (i *invocation) readSealed(ctx context.Context, path string) (publish.Seale
 		if s.Snapshot, err = readFile(beside, fingerprint.MaxSnapshotSize); err != nil {
 			return s, err
 		}
-		snap, err := readSnapshot(beside)
+		snap, err := fingerprint.ParseSnapshot(s.Snapshot)
 		if err != nil {
-			return s, err
+			return s, failsf("%s: %w", beside, err)
 		}
 		v.Server = seen{view{snapshot: snap}}
 	}

@@ -254,15 +254,12 @@ func (r *sealRun) accept(ctx context.Context, release publish.Release) (*predece
 	if err != nil {
 		return nil, failsf("%s: %w", release.Ref, err)
 	}
-	m, err := seal.ParseManifest(e.Payload)
-	if err != nil {
-		return nil, failsf("%s: %w", release.Ref, err)
-	}
-	p := &predecessor{manifest: m, files: release, payload: e.Payload, digest: e.PayloadDigest(digest.SHA256), certificate: result.Publisher.Certificate}
 	opened, err := e.Open(ctx, v.Keys, seal.OpenOptions{})
 	if err != nil {
 		return nil, failsf("%s: %w", release.Ref, err)
 	}
+	m := opened.Manifest
+	p := &predecessor{manifest: m, files: release, payload: e.Payload, digest: e.PayloadDigest(digest.SHA256), certificate: result.Publisher.Certificate}
 	p.all = len(opened.Rejections) == 0
 	for _, a := range opened.Attestations {
 		if a.Role == seal.RolePublisher && a.Unexpected == nil && a.Bound {

@@ -14,6 +14,7 @@ import (
 	"github.com/opencontainers/go-digest"
 
 	"github.com/mcp-integrity/seal-action/internal/keys"
+	"github.com/mcp-integrity/seal-action/lineage"
 	"github.com/mcp-integrity/seal-action/seal"
 	"github.com/mcp-integrity/seal-action/seal/fingerprint"
 	"github.com/mcp-integrity/seal-action/seal/strictjson"
@@ -228,7 +229,7 @@ func (x Index) has(payload digest.Digest) bool {
 
 // entryOf is the entry of a release whose manifest is m, whoever signed it.
 func entryOf(payload digest.Digest, m *seal.Manifest) IndexEntry {
-	return IndexEntry{Payload: payload, Version: cut(versionOf(m), maxIndexVersion), IssuedAt: m.IssuedAt, Previous: linkOf(m)}
+	return IndexEntry{Payload: payload, Version: cut(lineage.VersionOf(m), maxIndexVersion), IssuedAt: m.IssuedAt, Previous: linkOf(m)}
 }
 
 // manifestOf reads the manifest in an envelope that nobody has verified: a claim.
@@ -253,16 +254,6 @@ func linkOf(m *seal.Manifest) digest.Digest {
 		}
 	}
 	return ""
-}
-
-// versionOf is the version that people know a release by.
-func versionOf(m *seal.Manifest) string {
-	for _, t := range m.Tools {
-		if t.Version != "" {
-			return t.Version
-		}
-	}
-	return m.Server.Version
 }
 
 // cut is at most n bytes of a text, whole characters.

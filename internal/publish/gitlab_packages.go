@@ -11,6 +11,7 @@ import (
 
 	"github.com/opencontainers/go-digest"
 
+	"github.com/mcp-integrity/seal-action/lineage"
 	"github.com/mcp-integrity/seal-action/provenance"
 	"github.com/mcp-integrity/seal-action/verify"
 )
@@ -144,7 +145,7 @@ func (p *gitlabPackages) AttestationURI(c Coming) (string, error) {
 
 // Publish implements [Place].
 func (p *gitlabPackages) Publish(ctx context.Context, r Sealed) (Receipt, error) {
-	version := p.version(versionOf(r.Manifest), r.Payload)
+	version := p.version(lineage.VersionOf(r.Manifest), r.Payload)
 	names := NamesOf(p.env.Stem)
 	receipt := Receipt{Place: p.place, State: Published, URL: p.fileURL(p.env.Stem, version, names.Envelope)}
 	s, err := p.stand(ctx, version)

@@ -12,6 +12,7 @@ import (
 	"github.com/opencontainers/go-digest"
 
 	"github.com/mcp-integrity/seal-action/internal/fetch"
+	"github.com/mcp-integrity/seal-action/lineage"
 	"github.com/mcp-integrity/seal-action/provenance"
 	"github.com/mcp-integrity/seal-action/verify"
 )
@@ -158,7 +159,7 @@ func (p *gitlabRelease) Publish(ctx context.Context, r Sealed) (Receipt, error) 
 
 // links are those of a release, the envelope's last.
 func (p *gitlabRelease) links(r Sealed) []gitlabNewLink {
-	version := p.files.version(versionOf(r.Manifest), r.Payload)
+	version := p.files.version(lineage.VersionOf(r.Manifest), r.Payload)
 	names := NamesOf(p.env.Stem)
 	var links []gitlabNewLink
 	for _, f := range []struct {

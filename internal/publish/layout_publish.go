@@ -9,6 +9,7 @@ import (
 
 	"github.com/opencontainers/go-digest"
 
+	"github.com/mcp-integrity/seal-action/lineage"
 	"github.com/mcp-integrity/seal-action/verify"
 )
 
@@ -126,7 +127,7 @@ func (p *publication) hinted(err error, hint string) error {
 	if !errors.Is(err, ErrConflict) {
 		return err
 	}
-	return &Error{Place: p.place, Op: "publish release " + fmt.Sprintf("%.100q", versionOf(p.next.Manifest)), Err: err, Hint: hint}
+	return &Error{Place: p.place, Op: "publish release " + fmt.Sprintf("%.100q", lineage.VersionOf(p.next.Manifest)), Err: err, Hint: hint}
 }
 
 // shelve puts the newest release, which is about to make way, into the history,

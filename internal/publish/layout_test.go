@@ -17,6 +17,7 @@ import (
 
 	"github.com/mcp-integrity/seal-action/internal/keys"
 	"github.com/mcp-integrity/seal-action/internal/sealtest"
+	"github.com/mcp-integrity/seal-action/lineage"
 	"github.com/mcp-integrity/seal-action/seal"
 	"github.com/mcp-integrity/seal-action/verify"
 )
@@ -38,10 +39,10 @@ func mustPublish(t testing.TB, p Place, s Sealed, want State) Receipt {
 	t.Helper()
 	r, err := p.Publish(t.Context(), s)
 	if err != nil {
-		t.Fatalf("publish %s: %v", versionOf(s.Manifest), err)
+		t.Fatalf("publish %s: %v", lineage.VersionOf(s.Manifest), err)
 	}
 	if r.State != want {
-		t.Errorf("publish %s: got %q, want %q", versionOf(s.Manifest), r.State, want)
+		t.Errorf("publish %s: got %q, want %q", lineage.VersionOf(s.Manifest), r.State, want)
 	}
 	return r
 }
@@ -115,7 +116,7 @@ func TestDirStory(t *testing.T) {
 		for _, alg := range []digest.Algorithm{digest.SHA256, digest.SHA512} {
 			r, err := p.Find(t.Context(), alg.FromBytes(payloadOf(t, s.Envelope)))
 			if err != nil || string(r.Envelope) != string(s.Envelope) || string(r.Snapshot) != string(s.Snapshot) || string(r.Provenance) != string(s.Provenance) {
-				t.Errorf("Find %s of %s: got %q beside it, %v", alg, versionOf(s.Manifest), r.Snapshot, err)
+				t.Errorf("Find %s of %s: got %q beside it, %v", alg, lineage.VersionOf(s.Manifest), r.Snapshot, err)
 			}
 		}
 	}

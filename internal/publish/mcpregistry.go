@@ -18,7 +18,6 @@ import (
 	"github.com/opencontainers/go-digest"
 
 	"github.com/mcp-integrity/seal-action/internal/fetch"
-	"github.com/mcp-integrity/seal-action/seal"
 )
 
 // officialRegistry is the MCP registry that everybody means.
@@ -180,14 +179,6 @@ func (m *mcpRegistry) checkRelease(s *serverJSON, version string) error {
 			"make name in %s and the package's own MCP name (mcpName in package.json) the same: the registry compares them", m.path())
 	}
 	return nil
-}
-
-// releaseVersion is the package's, else the server's.
-func releaseVersion(m *seal.Manifest) string {
-	if len(m.Tools) > 0 {
-		return m.Tools[0].Version
-	}
-	return m.Server.Version
 }
 
 // Check implements [Place]. No identity token is asked for: the tool server, a

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/mcp-integrity/seal-action/internal/fetch"
+	"github.com/mcp-integrity/seal-action/lineage"
 	"github.com/mcp-integrity/seal-action/verify"
 )
 
@@ -19,7 +20,7 @@ func (m *mcpRegistry) Publish(ctx context.Context, r Sealed) (Receipt, error) {
 	if err != nil {
 		return Receipt{}, err
 	}
-	if err := m.checkRelease(s, releaseVersion(r.Manifest)); err != nil {
+	if err := m.checkRelease(s, lineage.VersionOf(r.Manifest)); err != nil {
 		return Receipt{}, err
 	}
 	want := sealedAt{Version: sealedFormat, Digest: r.Payload, URL: r.URL, Signer: r.Signer}

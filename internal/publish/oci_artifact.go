@@ -10,6 +10,7 @@ import (
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 	"oras.land/oras-go/v2/content"
 
+	"github.com/mcp-integrity/seal-action/lineage"
 	"github.com/mcp-integrity/seal-action/seal"
 	"github.com/mcp-integrity/seal-action/seal/fingerprint"
 	"github.com/mcp-integrity/seal-action/seal/strictjson"
@@ -79,7 +80,7 @@ func packArtifact(r Sealed, stem string, subject v1.Descriptor, previousAt diges
 		Annotations: map[string]string{
 			// Not the time of the upload: that would make another artifact of every try.
 			v1.AnnotationCreated: r.Manifest.IssuedAt.UTC().Format(time.RFC3339),
-			v1.AnnotationVersion: cut(versionOf(r.Manifest), maxIndexVersion),
+			v1.AnnotationVersion: cut(lineage.VersionOf(r.Manifest), maxIndexVersion),
 			annotationPayload:    string(r.Payload),
 		},
 	}

@@ -16,6 +16,7 @@ import (
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/mcp-integrity/seal-action/internal/publish/ocitest"
+	"github.com/mcp-integrity/seal-action/lineage"
 	"github.com/mcp-integrity/seal-action/seal"
 	"github.com/mcp-integrity/seal-action/verify"
 )
@@ -78,8 +79,8 @@ func TestOCILatest(t *testing.T) {
 					t.Errorf("%s: %v", tt.ref, err)
 					continue
 				}
-				if m, _, err := manifestOf(r.Envelope); err != nil || versionOf(m) != tt.want {
-					t.Errorf("%s at %q: got %s, %v, want %s", tt.ref, tt.version, versionOf(m), err, tt.want)
+				if m, _, err := manifestOf(r.Envelope); err != nil || lineage.VersionOf(m) != tt.want {
+					t.Errorf("%s at %q: got %s, %v, want %s", tt.ref, tt.version, lineage.VersionOf(m), err, tt.want)
 				}
 			}
 		})

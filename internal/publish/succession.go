@@ -8,6 +8,7 @@ import (
 
 	"github.com/opencontainers/go-digest"
 
+	"github.com/mcp-integrity/seal-action/lineage"
 	"github.com/mcp-integrity/seal-action/seal"
 	"github.com/mcp-integrity/seal-action/verify"
 )
@@ -62,7 +63,7 @@ func turnOf(standing []byte, next Sealed, find finder) (turn, error) {
 		return outdated, nil
 	}
 	return 0, fmt.Errorf("%w: release %.100q (payload %s, of %s), which release %.100q (of %s) does not follow: %s", ErrConflict,
-		versionOf(m), payload, m.IssuedAt.Format(timeLayout), versionOf(next.Manifest), next.Manifest.IssuedAt.Format(timeLayout), linkInWords(next.Manifest))
+		lineage.VersionOf(m), payload, m.IssuedAt.Format(timeLayout), lineage.VersionOf(next.Manifest), next.Manifest.IssuedAt.Format(timeLayout), linkInWords(next.Manifest))
 }
 
 // timeLayout is how times are shown to people.

@@ -16,6 +16,7 @@ import (
 
 	"github.com/mcp-integrity/seal-action/internal/keys"
 	"github.com/mcp-integrity/seal-action/internal/sealtest"
+	"github.com/mcp-integrity/seal-action/lineage"
 	"github.com/mcp-integrity/seal-action/verify"
 )
 
@@ -73,10 +74,10 @@ func TestWebStory(t *testing.T) {
 			r, err := w.Find(t.Context(), alg.FromBytes(payloadOf(t, s.Envelope)))
 			known := alg == digest.SHA256 || s.Payload == story[2].Payload || s.Payload == story[3].Payload
 			if known && (err != nil || string(r.Envelope) != string(s.Envelope) || string(r.Snapshot) != string(s.Snapshot) || string(r.Provenance) != string(s.Provenance)) {
-				t.Errorf("Find %s of %s: %q, %v", alg, versionOf(s.Manifest), r.Snapshot, err)
+				t.Errorf("Find %s of %s: %q, %v", alg, lineage.VersionOf(s.Manifest), r.Snapshot, err)
 			}
 			if !known && !errors.Is(err, verify.ErrNoRelease) {
-				t.Errorf("Find %s of %s: %v, want none", alg, versionOf(s.Manifest), err)
+				t.Errorf("Find %s of %s: %v, want none", alg, lineage.VersionOf(s.Manifest), err)
 			}
 		}
 	}
