@@ -111,6 +111,27 @@ const (
 	CodeSideEffectsExpanded Code = -33932
 	// CodeMemoryUnreadable: what earlier runs verified cannot be used.
 	CodeMemoryUnreadable Code = -33933
+	// CodeFirstUse: a server without a manifest was met for the first time, and
+	// what it serves is kept (MIS §20.2).
+	CodeFirstUse Code = -33934
+	// CodeFirstUseChanged: a server without a manifest serves other tools than
+	// when it was first met, or accepted.
+	CodeFirstUseChanged Code = -33935
+	// CodeFirstUseBlocked: somebody blocked this server or tool.
+	CodeFirstUseBlocked Code = -33936
+	// CodeRuleBroken: a rule of the trust file does not hold.
+	CodeRuleBroken Code = -33937
+	// CodeNegativeFinding: somebody whom trust lists speaks against the release,
+	// and has not taken it back (decision 10d).
+	CodeNegativeFinding Code = -33938
+	// CodeRevocationDropped: a key document lacks a revocation that it had
+	// before; the notice keeps its effect (decision 17).
+	CodeRevocationDropped Code = -33939
+	// CodeKeyRetired: a signature by a key that was retired before it was made.
+	CodeKeyRetired Code = -33940
+	// CodeManifestElsewhere: a server that was met without a manifest had one
+	// before, or another source has one.
+	CodeManifestElsewhere Code = -33941
 )
 
 var codeNames = map[Code]string{
@@ -168,6 +189,14 @@ var codeNames = map[Code]string{
 	CodeChainUnavailable:      "CHAIN_UNAVAILABLE",
 	CodeSideEffectsExpanded:   "SIDE_EFFECTS_EXPANDED",
 	CodeMemoryUnreadable:      "MEMORY_UNREADABLE",
+	CodeFirstUse:              "TOFU_FIRST_USE",
+	CodeFirstUseChanged:       "TOFU_CHANGED",
+	CodeFirstUseBlocked:       "TOFU_BLOCKED",
+	CodeRuleBroken:            "RULE_BROKEN",
+	CodeNegativeFinding:       "NEGATIVE_FINDING",
+	CodeRevocationDropped:     "REVOCATION_DROPPED",
+	CodeKeyRetired:            "KEY_RETIRED",
+	CodeManifestElsewhere:     "MANIFEST_ELSEWHERE",
 }
 
 // Name is the code's name in MIS §23, or ours.

@@ -6,8 +6,10 @@ import "fmt"
 type Evidence struct {
 	// Tool is the manifest's entry, nil when the manifest does not know the tool.
 	Tool *Tool
-	// Attestations are those that hold.
-	Attestations []Attestation
+	// Attestations are those that hold; Lapsed those that hold but for their time.
+	Attestations, Lapsed []Attestation
+	// Quorum is how many holders trust asks for.
+	Quorum Quorum
 	// Interface, Artifact, Chain and Provenance say how each check ended.
 	Interface, Artifact, Chain, Provenance Check
 	// NotFirst says that there was a release before, whatever the manifest says.
@@ -51,13 +53,13 @@ func Requirements(e Evidence) []Requirement {
 	if t.Provenance != nil {
 		p = *t.Provenance
 	}
-	has := func(role Role, attestationType string) bool {
-		for _, at := range e.Attestations {
-			if at.Role == role && (attestationType == "" || at.Type == attestationType) {
-				return true
-			}
+	standing := StandingOf(e.Attestations, e.Lapsed)
+	quorum := func(level int, role Role, attestationType, name, who string) Requirement {
+		have, need := standing.Holders(role, attestationType), e.Quorum.of(role)
+		if need > 1 {
+			name = fmt.Sprintf("%s, by %d of those who may (it has %d)", name, need, have)
 		}
-		return false
+		return Requirement{Level: level, Name: name, Met: have >= need, Who: who}
 	}
 	field := func(level int, name string, present bool) Requirement {
 		return Requirement{Level: level, Name: name, Met: present, Who: "the publisher, when sealing"}
@@ -66,11 +68,11 @@ func Requirements(e Evidence) []Requirement {
 		return Requirement{Level: level, Name: name, Met: c == Holds, Unmade: c == NotMade, Who: who}
 	}
 	reqs := []Requirement{
-		{Level: 1, Name: "a valid publisher signature", Met: has(RolePublisher, TypeManifestSigned), Who: "the publisher"},
+		quorum(1, RolePublisher, TypeManifestSigned, "a valid publisher signature", "the publisher"),
 		field(1, "provenance.source_repo", p.SourceRepo != ""),
 		field(1, "provenance.commit", p.Commit != ""),
 		check(1, "an interface that matches the running server", e.Interface, "you: verify against the server itself (-- COMMAND or --server-url)"),
-		{Level: 2, Name: "a registry's attestation namespace_verified", Met: has(RoleRegistry, "namespace_verified"), Who: "a registry that you trust"},
+		quorum(2, RoleRegistry, TypeNamespaceVerified, "a registry's attestation namespace_verified", "a registry that you trust (--trust)"),
 		field(2, "an artifact digest", a != nil),
 		field(2, "provenance.build_system", p.BuildSystem != ""),
 		field(2, "provenance.builder_id", p.BuilderID != ""),
@@ -96,8 +98,11 @@ func Requirements(e Evidence) []Requirement {
 	if e.Warranted != nil {
 		slsa = min(slsa, *e.Warranted)
 	}
+	independent := quorum(3, RoleScanner, "", "a scanner's or an auditor's attestation", "a scanner or an auditor that you trust (--trust)")
+	independent.Met = independent.Met || quorum(3, RoleAuditor, "", "", "").Met
 	return append(reqs,
-		Requirement{Level: 3, Name: "a scanner's or an auditor's attestation", Met: has(RoleScanner, "") || has(RoleAuditor, ""), Who: "a scanner or an auditor that you trust"},
+		independent,
+		Requirement{Level: 3, Name: "nobody whom you trust speaking against it", Met: len(standing.Against) == 0, Who: "the scanner or auditor who found something, by looking again"},
 		field(3, "provenance.build_attestation_uri", p.BuildAttestationURI != ""),
 		field(3, fmt.Sprintf("provenance.slsa_level of 2 or more (it is %d)", slsa), slsa >= 2),
 		check(3, "SLSA provenance that verifies", e.Provenance, "you: let the provenance be checked"))
@@ -116,13 +121,13 @@ func Level(reqs []Requirement) int {
 }
 
 // SealedLevel is the level that the manifest would support if every check of
-// what it names were made and held (decision 13). It is for people: no policy
-// stands on it.
-func SealedLevel(m *Manifest, attestations []Attestation) int {
+// what it names were made and held (decision 13): e has the attestations. It is
+// for people: no policy stands on it.
+func SealedLevel(m *Manifest, e Evidence) int {
 	level := 3
 	for i := range m.Tools {
-		reqs := Requirements(Evidence{Tool: &m.Tools[i], Attestations: attestations, Interface: Holds, Artifact: Holds, Chain: Holds, Provenance: Holds})
-		level = min(level, Level(reqs))
+		e.Tool, e.Interface, e.Artifact, e.Chain, e.Provenance = &m.Tools[i], Holds, Holds, Holds, Holds
+		level = min(level, Level(Requirements(e)))
 	}
 	if len(m.Tools) == 0 {
 		return 0

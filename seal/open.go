@@ -1,6 +1,7 @@
 package seal
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -23,6 +24,15 @@ type Authenticated struct {
 	KeyID, Thumbprint string
 	// Roles are the roles that the verifier's trust gives this key.
 	Roles []Role
+	// Types are the attestation types that trust lets it attest; nil for every
+	// positive type that MIS §14.4 gives its role.
+	Types []string
+	// Holder is the name under which trust knows whoever holds the key; "" where
+	// the key or the certificate's identity is all that is known. Attestations of
+	// one holder are one vote.
+	Holder string
+	// MaxAge is how old its attestations may be; 0 for any age.
+	MaxAge time.Duration
 	// Statement is the verified statement of decision 10b; nil where the
 	// signature has none.
 	Statement []byte
@@ -37,13 +47,15 @@ type Authenticated struct {
 	Unexpected error
 }
 
-// holder names who attests, across keys: a certificate's key lives for minutes,
-// its identity stays.
-func (a Authenticated) holder() string {
+// identity names who attests, across certificates: their keys live for minutes,
+// the identity stays, and is the same at another tag. A key is itself under
+// whatever name.
+func (a Authenticated) identity() string {
 	if c := a.Certificate; c != nil {
-		return "certificate " + c.Issuer + " " + c.SAN
+		subject, _, _ := cutRef(c.SAN)
+		return "certificate " + c.Issuer + " " + subject
 	}
-	return "key " + a.KeyID
+	return "key " + cmp.Or(a.Thumbprint, a.KeyID)
 }
 
 // Keys is an [Authenticator] over public keys that all hold the same roles. A
@@ -100,6 +112,8 @@ type Attestation struct {
 	KeyID, Thumbprint string
 	Role              Role
 	Type              string
+	// Holder names who attests: by trust's name, else by key or identity.
+	Holder string
 	// Bound says that a statement under the same key carries these facts. An
 	// unbound attestation has no time, no expiry and no statement.
 	Bound     bool
@@ -131,7 +145,10 @@ type Opened struct {
 	// "". Such a member is the publisher's own; no check reads it.
 	UnknownMember string
 	Attestations  []Attestation
-	Rejections    []Rejection
+	// Lapsed are attestations that hold but for their time, which is over. They
+	// are among Rejections, too.
+	Lapsed     []Attestation
+	Rejections []Rejection
 }
 
 // OpenOptions are the verifier's choices.
@@ -163,20 +180,23 @@ func (e *Envelope) Open(ctx context.Context, keys Authenticator, o OpenOptions) 
 	message := PAE(PayloadType, e.Payload)
 	roleOf := map[string]Role{}
 	for i, s := range e.Signatures {
-		a, holder, err := e.attestation(ctx, keys, o, s, message)
+		a, identity, err := e.attestation(ctx, keys, o, s, message)
+		a.Index = i
 		if err == nil {
 			// No key and no identity counts in two roles (decision 10a).
-			if r, ok := roleOf[holder]; ok && r != a.Role {
+			if r, ok := roleOf[identity]; ok && r != a.Role {
 				err = failf(CodeNotCounted, "keyid %.100q attests as %s already, and counts in one role only", a.KeyID, r)
 			} else {
-				roleOf[holder] = a.Role
+				roleOf[identity] = a.Role
 			}
 		}
 		if err != nil {
 			opened.Rejections = append(opened.Rejections, Rejection{Index: i, KeyID: s.KeyID, Role: s.Role, Err: asError(err)})
+			if CodeOf(err, 0) == CodeSignatureExpired && a.Bound {
+				opened.Lapsed = append(opened.Lapsed, a)
+			}
 			continue
 		}
-		a.Index = i
 		opened.Attestations = append(opened.Attestations, a)
 	}
 	if !opened.Has(RolePublisher, TypeManifestSigned) {
@@ -227,9 +247,13 @@ func (e *Envelope) attestation(ctx context.Context, keys Authenticator, o OpenOp
 	}
 	a := Attestation{
 		KeyID: auth.KeyID, Thumbprint: auth.Thumbprint, Role: s.Role, Type: s.Type,
-		Certificate: auth.Certificate, Unexpected: auth.Unexpected,
+		Certificate: auth.Certificate, Unexpected: auth.Unexpected, Holder: auth.Holder,
 	}
-	return a, auth.holder(), e.count(&a, auth, s, o)
+	if a.Holder == "" {
+		a.Holder = auth.identity()
+	}
+	err = e.count(&a, auth, s, o)
+	return a, auth.identity(), err
 }
 
 // count fills in what the signed statement says, and decides whether the
@@ -243,16 +267,17 @@ func (e *Envelope) count(a *Attestation, auth Authenticated, s Signature, o Open
 	} else if err := unbound(a, o.AllowUnboundUnsafe); err != nil {
 		return err
 	}
+	if err := auth.grants(a.Role, a.Type); err != nil {
+		return failf(CodeNotCounted, "keyid %.100q %w", s.KeyID, err)
+	}
 	// An unbound expiry proves nothing, but nobody gains by our ignoring it.
 	if expires != nil && !o.Now.Before(expires.Time) {
 		return failf(CodeSignatureExpired, "keyid %.100q: the attestation expired at %s, it is %s", s.KeyID, expires.Format(time.RFC3339), o.Now.UTC().Format(time.RFC3339))
 	}
-	for _, r := range auth.Roles {
-		if r == a.Role {
-			return nil
-		}
+	if err := auth.tooOld(a.Time, o.Now); err != nil {
+		return failf(CodeSignatureExpired, "keyid %.100q: %w", s.KeyID, err)
 	}
-	return failf(CodeNotCounted, "keyid %.100q attests as %s, a role that the keys given do not hold", s.KeyID, a.Role)
+	return nil
 }
 
 // maxStatementAge is how far a statement's own time may lie from the time that

@@ -1,7 +1,9 @@
 package verify
 
 import (
+	"fmt"
 	"slices"
+	"time"
 
 	"github.com/mcp-integrity/seal-action/seal"
 )
@@ -12,9 +14,13 @@ func (r *run) levels() {
 	roles := r.roles()
 	live := r.result.Observed == Live
 	least, anyLive := 3, false
+	attestations := slices.Concat(r.opened.Attestations, r.against)
 	for _, name := range r.order {
 		c := r.checks[name]
-		e := seal.Evidence{Tool: c.sealed, Attestations: r.opened.Attestations, Artifact: c.artifact, Provenance: c.provenance, Chain: c.chain, NotFirst: c.notFirst, Warranted: c.warranted}
+		e := seal.Evidence{
+			Tool: c.sealed, Attestations: attestations, Lapsed: r.opened.Lapsed, Quorum: r.Quorum,
+			Artifact: c.artifact, Provenance: c.provenance, Chain: c.chain, NotFirst: c.notFirst, Warranted: c.warranted,
+		}
 		if live {
 			e.Interface = c.iface
 		}
@@ -38,6 +44,23 @@ func (r *run) levels() {
 	}
 	r.missing()
 	r.claim()
+	r.negative(seal.StandingOf(attestations, r.opened.Lapsed))
+}
+
+// negative reports who speaks against the release. It takes level 3 away and is
+// an error, but leaves levels 1 and 2 as they are (decision 10d).
+func (r *run) negative(s seal.Standing) {
+	for _, a := range s.Against {
+		where := fmt.Sprintf("signatures[%d]", a.Index)
+		if a.Index < 0 {
+			where = "an attestation that an earlier run saw, and that is not there any more"
+		}
+		at := "an unsigned time"
+		if a.Time != nil {
+			at = a.Time.Format(time.RFC3339)
+		}
+		r.fail(seal.CodeNegativeFinding, "%s: %s %.100q attests %.80q since %s, and has not taken it back", where, a.Role, a.Holder, a.Type, at)
+	}
 }
 
 func (r *run) roles() []string {
@@ -116,6 +139,7 @@ func (r *run) outcome() {
 	if low && r.opened != nil && len(res.Errors) == 0 {
 		r.advise(seal.CodeLevelBelowPolicy, "level %d was verified, the policy asks for %d", res.TrustLevel, r.Policy.Below)
 	}
+	r.rules()
 	switch {
 	case r.Policy.Mode == seal.ReportOnly:
 		res.Outcome = seal.Pass
@@ -129,11 +153,13 @@ func (r *run) outcome() {
 		res.Outcome = seal.Fail
 	case r.asked:
 		res.Outcome = seal.Undecided
+	case r.ruleBroken && r.Policy.Mode == seal.Block:
+		res.Outcome = seal.Fail
 	case low && r.Policy.Mode == seal.Block && r.onlyUnmade():
 		res.Outcome = seal.Undecided
 	case low && r.Policy.Mode == seal.Block:
 		res.Outcome = seal.Fail
-	case low, r.opened != nil && !r.expected:
+	case low, r.ruleBroken, r.opened != nil && !r.expected:
 		res.Outcome = seal.Warned
 	default:
 		res.Outcome = seal.Pass

@@ -100,6 +100,10 @@ type Verifier struct {
 	ChainAsked bool
 	// Memory keeps what was verified from run to run; nil where nothing does.
 	Memory Memory
+	// Quorum is how many holders of a role trust asks for, where it is not one.
+	Quorum seal.Quorum
+	// Rules stand beside the policy's level, and act as it does.
+	Rules  []Rule
 	Policy seal.Policy
 	Now    func() time.Time
 }
@@ -167,6 +171,11 @@ type run struct {
 	asked bool
 	// expected says that the publisher is whom the caller expects.
 	expected bool
+	// against are attestations that an earlier run saw, and that speak against
+	// this release.
+	against []seal.Attestation
+	// ruleBroken says that a rule does not hold.
+	ruleBroken bool
 }
 
 // toolChecks is what is known about one tool, sealed or live.
@@ -240,7 +249,7 @@ func (r *run) open(ctx context.Context, data []byte) bool {
 	r.rejections(opened.Rejections, true)
 	m := opened.Manifest
 	r.result.ServerName, r.result.ServerVersion = m.Server.Name, m.Server.Version
-	r.result.SealedLevel = seal.SealedLevel(m, opened.Attestations)
+	r.result.SealedLevel = seal.SealedLevel(m, seal.Evidence{Attestations: opened.Attestations, Lapsed: opened.Lapsed, Quorum: r.Quorum})
 	if name := opened.UnknownMember; name != "" {
 		r.advise(seal.CodeUnknownMember, "the manifest has members that MIS does not know, such as %.200q; nothing here reads them", name)
 	}
@@ -258,8 +267,10 @@ func (r *run) rejections(rejections []seal.Rejection, havePublisher bool) {
 	for _, rej := range rejections {
 		msg := fmt.Sprintf("signatures[%d]: %v", rej.Index, rej.Err.Err)
 		switch code := rej.Err.Code; {
-		case code == seal.CodeSignatureInvalid, code == seal.CodeSignatureKeyRevoked, code == seal.CodeSignatureExpired:
+		case code == seal.CodeSignatureInvalid, code == seal.CodeSignatureKeyRevoked:
 			r.fail(code, "%s", msg)
+		case code == seal.CodeSignatureExpired && (rej.Role == seal.RolePublisher || rej.Role == ""):
+			r.fail(code, "%s", msg) // what others said for a time is over without anybody's fault
 		case !havePublisher && (rej.Role == seal.RolePublisher || rej.Role == ""):
 			r.fail(code, "%s", msg)
 		default:
