@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/mcp-integrity/seal-action/internal/strictyaml"
 	"github.com/mcp-integrity/seal-action/seal"
 	"github.com/mcp-integrity/seal-action/seal/fingerprint"
 )
@@ -219,9 +220,9 @@ func neededCapabilitiesRule(c *comparison) {
 		actions, has := c.caps[r]
 		switch {
 		case !has:
-			c.conflict(capabilities, "has none for %s, but %s", quoted(r), c.howTouched(r))
+			c.conflict(capabilities, "has none for %s, but %s", strictyaml.Quoted(r), c.howTouched(r))
 		case c.writes(r) && !slices.ContainsFunc(actions, func(a string) bool { return a != "read" }):
-			c.conflict(capabilities, "permits only read for %s, but writes lists it", quoted(r))
+			c.conflict(capabilities, "permits only read for %s, but writes lists it", strictyaml.Quoted(r))
 		}
 	}
 }
@@ -251,7 +252,7 @@ func unusedCapabilitiesRule(c *comparison) {
 	for _, r := range resources {
 		switched := slices.ContainsFunc(switches, func(s resourceSwitch) bool { return s.resource == r })
 		if !switched && !c.touches(r) {
-			c.hint(capabilities, "has one for %s, but it is neither read nor written", quoted(r))
+			c.hint(capabilities, "has one for %s, but it is neither read nor written", strictyaml.Quoted(r))
 		}
 	}
 }
@@ -276,7 +277,7 @@ func listed(list []string) string {
 			shown = append(shown, fmt.Sprintf("and %d more", len(list)-most))
 			break
 		}
-		shown = append(shown, quoted(s))
+		shown = append(shown, strictyaml.Quoted(s))
 	}
 	return strings.Join(shown, ", ")
 }

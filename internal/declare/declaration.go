@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/mcp-integrity/seal-action/internal/escape"
+	"github.com/mcp-integrity/seal-action/internal/strictyaml"
 	"github.com/mcp-integrity/seal-action/seal"
 	"github.com/mcp-integrity/seal-action/seal/strictjson"
 )
@@ -136,24 +137,24 @@ func (d Declaration) clone() Declaration {
 // said is what a declaration is made of: members of side_effects, by name, and
 // the list of capabilities.
 type said struct {
-	effects      map[string]*member
-	capabilities *member
+	effects      map[string]*strictyaml.Member
+	capabilities *strictyaml.Member
 }
 
 func (s said) isEmpty() bool { return len(s.effects) == 0 && s.capabilities == nil }
 
 // overlay returns s with what n, a tool's entry or defaults, says in its place.
-func (s said) overlay(n *node) said {
+func (s said) overlay(n *strictyaml.Node) said {
 	out := said{effects: maps.Clone(s.effects), capabilities: s.capabilities}
 	if out.effects == nil {
-		out.effects = map[string]*member{}
+		out.effects = map[string]*strictyaml.Member{}
 	}
-	if e := n.child(sideEffects); e != nil {
-		for _, m := range e.members {
-			out.effects[m.name] = m
+	if e := n.Child(sideEffects); e != nil {
+		for _, m := range e.Members {
+			out.effects[m.Name] = m
 		}
 	}
-	if c := n.lookup(capabilities); c != nil {
+	if c := n.Lookup(capabilities); c != nil {
 		out.capabilities = c
 	}
 	return out
@@ -173,22 +174,22 @@ func (s said) missing() (effects []string, caps bool) {
 // network_egress is true). An empty list would not survive sealing.
 func (s said) lacksEndpoints() bool {
 	egress, endpoints := s.effects[networkEgress], s.effects[networkEndpoints]
-	return egress != nil && egress.value.boolean() && (endpoints == nil || len(endpoints.value.items) == 0)
+	return egress != nil && egress.Value.Bool() && (endpoints == nil || len(endpoints.Value.Items) == 0)
 }
 
 // declaration decodes s, in which nothing is missing, by the tags of the
 // manifest's model: what is declared and what is sealed have one set of names.
 func (s said) declaration(origin Origin, line int) (Declaration, error) {
-	d := Declaration{Origin: origin, Line: line, Lines: map[string]int{capabilities: s.capabilities.at.line}}
+	d := Declaration{Origin: origin, Line: line, Lines: map[string]int{capabilities: s.capabilities.At.Line}}
 	effects := make(map[string]any, len(s.effects))
 	for name, m := range s.effects {
-		effects[name] = m.value.value()
-		d.Lines[name] = m.at.line
+		effects[name] = m.Value.Value()
+		d.Lines[name] = m.At.Line
 	}
 	if err := decode(effects, &d.SideEffects); err != nil {
 		return Declaration{}, err
 	}
-	if err := decode(s.capabilities.value.value(), &d.Capabilities); err != nil {
+	if err := decode(s.capabilities.Value.Value(), &d.Capabilities); err != nil {
 		return Declaration{}, err
 	}
 	return d, nil
@@ -204,7 +205,7 @@ func decode(value, into any) error {
 
 // readDefaults returns the declaration of tools that say nothing: that of
 // defaults where it is whole, else the widest with what is missing.
-func readDefaults(n *node, at position) (Declaration, error) {
+func readDefaults(n *strictyaml.Node, at strictyaml.Position) (Declaration, error) {
 	s := said{}.overlay(n)
 	missing, caps := s.missing()
 	if s.lacksEndpoints() {
@@ -218,44 +219,44 @@ func readDefaults(n *node, at position) (Declaration, error) {
 		d.Missing = missing
 		return d, nil
 	}
-	return s.declaration(Defaults, at.line)
+	return s.declaration(Defaults, at.Line)
 }
 
 // readTool returns the declaration of a tool that says something, or what it
 // falls short of.
-func readTool(src *source, tool *member, defaults *node) (Declaration, Errors) {
-	s := said{}.overlay(defaults).overlay(tool.value)
-	path := memberPath("tools", tool.name)
+func readTool(doc *strictyaml.Document, tool *strictyaml.Member, defaults *strictyaml.Node) (Declaration, Errors) {
+	s := said{}.overlay(defaults).overlay(tool.Value)
+	path := strictyaml.MemberPath("tools", tool.Name)
 	var errs Errors
 	missing, caps := s.missing()
 	if len(missing) > 0 {
-		errs = append(errs, src.errorf(tool.at, memberPath(path, sideEffects),
+		errs = append(errs, doc.Errorf(tool.At, strictyaml.MemberPath(path, sideEffects),
 			"lacks %s: neither the tool nor defaults says it, and silence is not false", strings.Join(missing, ", ")))
 	}
 	if caps {
-		errs = append(errs, src.errorf(tool.at, path,
+		errs = append(errs, doc.Errorf(tool.At, path,
 			"lacks %s: neither the tool nor defaults has it; write [] where the tool needs nothing", capabilities))
 	}
 	if s.lacksEndpoints() {
-		errs = append(errs, s.endpointsError(src, tool, path))
+		errs = append(errs, s.endpointsError(doc, tool, path))
 	}
 	if len(errs) > 0 {
 		return Declaration{}, errs
 	}
-	d, err := s.declaration(Own, tool.at.line)
+	d, err := s.declaration(Own, tool.At.Line)
 	if err != nil {
-		return Declaration{}, Errors{src.errorf(tool.at, path, "%s", escape.TerminalLimit(err.Error(), 2*maxQuoted))}
+		return Declaration{}, Errors{doc.Errorf(tool.At, path, "%s", escape.TerminalLimit(err.Error(), 2*strictyaml.MaxQuoted))}
 	}
 	return d, nil
 }
 
 // endpointsError stands at the tool's own network_egress where it has one, else
 // at the tool, which inherits it.
-func (s said) endpointsError(src *source, tool *member, path string) *Error {
-	at, whose := tool.at, fmt.Sprintf("that defaults set in line %d", s.effects[networkEgress].at.line)
-	if own := tool.value.child(sideEffects).lookup(networkEgress); own != nil {
-		at, whose = own.at, "that is true"
+func (s said) endpointsError(doc *strictyaml.Document, tool *strictyaml.Member, path string) *Error {
+	at, whose := tool.At, fmt.Sprintf("that defaults set in line %d", s.effects[networkEgress].At.Line)
+	if own := tool.Value.Child(sideEffects).Lookup(networkEgress); own != nil {
+		at, whose = own.At, "that is true"
 	}
-	return src.errorf(at, memberPath(memberPath(path, sideEffects), networkEndpoints),
+	return doc.Errorf(at, strictyaml.MemberPath(strictyaml.MemberPath(path, sideEffects), networkEndpoints),
 		`missing beside %s %s: list hostnames, or write ["*"] for any`, networkEgress, whose)
 }

@@ -3,31 +3,25 @@ package declare
 import (
 	"slices"
 
+	"github.com/mcp-integrity/seal-action/internal/strictyaml"
 	"github.com/mcp-integrity/seal-action/seal"
 )
 
 // Filename is the name of the declarations file, beside the server's code.
 const Filename = "mcp-integrity.yaml"
 
-// Bounds on a declarations file. It is written by hand or by [Suggest], for
-// servers of which 35 real ones have 811 tools between them.
-const (
-	// MaxSize is in bytes: 5,000 tools with 200 bytes each.
-	MaxSize = 1 << 20
-	// maxDepth bounds nested mappings and lists; the schema needs six.
-	maxDepth = 32
-	// maxSteps and maxMoves bound two ways to make the YAML reader take a
-	// minute over such a file. It walks a block mapping once for each of its
-	// members: 10,000 tools are 50 million steps, about a second. And it moves
-	// all tokens behind a value that is left empty: 2,000 million moves take
-	// half a second.
-	maxSteps = 50_010_000
-	maxMoves = 2_000_000_000
-	// maxItems bounds one list: of arguments, hosts, variables, capabilities.
-	maxItems = 1_000
-	// maxErrors bounds what is reported at once.
-	maxErrors = 50
+// MaxSize bounds a declarations file, in bytes.
+const MaxSize = strictyaml.MaxSize
+
+// What is wrong with a declarations file, and where; see [strictyaml.Error].
+type (
+	Error  = strictyaml.Error
+	Errors = strictyaml.Errors
 )
+
+// In returns err with every [Error] in it naming file instead of [Filename]:
+// for callers that read the declarations from another place.
+func In(file string, err error) error { return strictyaml.In(file, err) }
 
 // A File is a declarations file that was read and holds: every tool in it that
 // says something says all that MIS requires. A nil File declares nothing.
@@ -37,10 +31,10 @@ type File struct {
 	// Artifact lists files, globs, directories or oci:// references, as written.
 	Artifact []string
 
-	defaults  Declaration            // of Origin Undeclared where it falls short
-	tools     map[string]Declaration // those that say something
-	names     []string               // all tools, in the order of the file
-	positions map[string]position    // of their keys
+	defaults  Declaration                    // of Origin Undeclared where it falls short
+	tools     map[string]Declaration         // those that say something
+	names     []string                       // all tools, in the order of the file
+	positions map[string]strictyaml.Position // of their keys
 }
 
 // Server says how the tool server is started. Command is empty where the file
@@ -53,43 +47,41 @@ type Server struct {
 // Parse reads a declarations file, at most [MaxSize] bytes. The error is
 // [Errors], each with its line; errors.As finds the first [*Error].
 func Parse(data []byte) (*File, error) {
-	src, root, err := readYAML(data)
+	doc, err := format.Read(data)
 	if err != nil {
 		return nil, err
 	}
-	if err := applySchema(src, root); err != nil {
-		return nil, err
-	}
-	f := &File{tools: map[string]Declaration{}, positions: map[string]position{}}
-	f.readFacts(root)
-	if err := f.readTools(src, root); err != nil {
+	f := &File{tools: map[string]Declaration{}, positions: map[string]strictyaml.Position{}}
+	f.readFacts(doc.Root)
+	if err := f.readTools(doc); err != nil {
 		return nil, err
 	}
 	return f, nil
 }
 
 // readFacts takes over what the schema has checked: absent is empty.
-func (f *File) readFacts(root *node) {
-	p := root.child("publisher")
+func (f *File) readFacts(root *strictyaml.Node) {
+	p := root.Child("publisher")
 	f.Publisher = seal.Publisher{
-		ID:        p.child("id").string(),
-		Namespace: p.child("namespace").string(),
-		URL:       p.child("url").string(),
+		ID:        p.Child("id").String(),
+		Namespace: p.Child("namespace").String(),
+		URL:       p.Child("url").String(),
 	}
-	f.Server.Command = root.child("server").child("command").strings()
-	if env := root.child("server").child("env"); env != nil {
-		f.Server.Env = make(map[string]string, len(env.members))
-		for _, m := range env.members {
-			f.Server.Env[m.name] = m.value.string()
+	f.Server.Command = root.Child("server").Child("command").Strings()
+	if env := root.Child("server").Child("env"); env != nil {
+		f.Server.Env = make(map[string]string, len(env.Members))
+		for _, m := range env.Members {
+			f.Server.Env[m.Name] = m.Value.String()
 		}
 	}
-	f.Artifact = root.child("artifact").strings()
+	f.Artifact = root.Child("artifact").Strings()
 }
 
-func (f *File) readTools(src *source, root *node) error {
-	defaults := root.child("defaults")
+func (f *File) readTools(doc *strictyaml.Document) error {
+	root := doc.Root
+	defaults := root.Child("defaults")
 	if defaults != nil {
-		d, err := readDefaults(defaults, root.keyOf("defaults"))
+		d, err := readDefaults(defaults, root.KeyOf("defaults"))
 		if err != nil {
 			return err
 		}
@@ -98,21 +90,21 @@ func (f *File) readTools(src *source, root *node) error {
 		f.defaults = Widest()
 	}
 	var errs Errors
-	tools := root.child("tools")
+	tools := root.Child("tools")
 	if tools == nil {
 		return nil
 	}
-	for _, m := range tools.members {
-		f.names = append(f.names, m.name)
-		f.positions[m.name] = m.at
-		if own := (said{}).overlay(m.value); own.isEmpty() {
+	for _, m := range tools.Members {
+		f.names = append(f.names, m.Name)
+		f.positions[m.Name] = m.At
+		if own := (said{}).overlay(m.Value); own.isEmpty() {
 			continue
 		}
-		d, wrong := readTool(src, m, defaults)
+		d, wrong := readTool(doc, m, defaults)
 		errs = append(errs, wrong...)
-		f.tools[m.name] = d
+		f.tools[m.Name] = d
 	}
-	return errs.join()
+	return errs.Join()
 }
 
 // Tools returns the names of the tools that the file lists, in its order.
@@ -156,7 +148,7 @@ func (f *File) UnknownTools(served []string) []UnknownTool {
 		}
 		at := f.positions[name]
 		unknown = append(unknown, UnknownTool{
-			Name: name, Line: at.line, Column: at.column, DidYouMean: nearest(name, candidates),
+			Name: name, Line: at.Line, Column: at.Column, DidYouMean: strictyaml.Nearest(name, candidates),
 		})
 	}
 	return unknown

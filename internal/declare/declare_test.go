@@ -289,24 +289,3 @@ func TestUnknownTools(t *testing.T) {
 		t.Errorf("got %v of no file", got)
 	}
 }
-
-func TestNearest(t *testing.T) {
-	for _, c := range []struct {
-		name, want string
-		candidates []string
-	}{
-		{"network_egres", "network_egress", []string{"network_endpoints", "network_egress"}},
-		{"wriets", "writes", []string{"reads", "writes"}},
-		{"WRITE-FILE", "writeFile", []string{"write", "writeFile"}},
-		{"ab", "", []string{"ac", "b"}},
-		{"", "", []string{"a"}},
-		{"p-i-d", "pid", []string{"paid", "pid"}},
-		{"completely", "", []string{"different"}},
-		{strings.Repeat("a", 100), "", []string{strings.Repeat("a", 100)}},
-		{"abc", "", []string{strings.Repeat("abc", 100)}},
-	} {
-		if got := nearest(c.name, c.candidates); got != c.want {
-			t.Errorf("nearest(%q, %q) = %q, want %q", c.name, c.candidates, got, c.want)
-		}
-	}
-}

@@ -26,17 +26,9 @@
 //   - The names of tools are the source text of their keys: yes, 1e3 and null
 //     name tools called "yes", "1e3" and "null".
 //
-// The YAML is one document of plain mappings, lists and scalars, read in one way
-// only: what is signed is what a reviewer reads. Refused are
-//
-//   - anchors, aliases, merge keys, tags, directives, explicit "?" keys, names
-//     that stand twice, and a second document;
-//   - tabs, and characters that nobody sees, outside the escapes of double quotes;
-//   - what YAML readers disagree on: {a:1}, {a}, a plain "[x" or "a: b" within
-//     braces, and text that the parser would leave out.
-//
-// Errors name the line, the column and the path of the member ([Error]), and
-// all of them at once ([Errors]).
+// The YAML is read in one way only (package strictyaml): what is signed is what
+// a reviewer reads. Errors name the line, the column and the path of the member
+// ([Error]), and all of them at once ([Errors]).
 //
 // # Contradictions
 //

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"github.com/mcp-integrity/seal-action/internal/strictyaml"
 )
 
 func TestParseReportsAll(t *testing.T) {
@@ -32,10 +34,10 @@ mcp-integrity.yaml:3:18: publisher.url: is the number 7, want a text: write "7"`
 	}
 	_, err = Parse([]byte(b.String()))
 	var errs Errors
-	if !errors.As(err, &errs) || len(errs) != maxErrors+1 {
-		t.Fatalf("got %d errors, want %d", len(errs), maxErrors+1)
+	if !errors.As(err, &errs) || len(errs) != strictyaml.MaxErrors+1 {
+		t.Fatalf("got %d errors, want %d", len(errs), strictyaml.MaxErrors+1)
 	}
-	if got, want := errs[maxErrors].Error(), "mcp-integrity.yaml:51:1: and 450 more errors from here on"; got != want {
+	if got, want := errs[strictyaml.MaxErrors].Error(), "mcp-integrity.yaml:51:1: and 450 more errors from here on"; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
 }
@@ -56,15 +58,15 @@ func TestPlaces(t *testing.T) {
 		"tools:\n  x:\n    # c\n\n  y:\n",
 	} {
 		line := strings.Count(before, "\n") + 1
-		for slip, want := range map[string]position{
-			"defaults:\n  oops: 1\n":         {line: line + 1, column: 3},
-			"defaults: {oops: 1}\n":          {line: line, column: 12},
-			"'defaults'  :  { 'oops' : 1}\n": {line: line, column: 18},
+		for slip, want := range map[string]strictyaml.Position{
+			"defaults:\n  oops: 1\n":         {Line: line + 1, Column: 3},
+			"defaults: {oops: 1}\n":          {Line: line, Column: 12},
+			"'defaults'  :  { 'oops' : 1}\n": {Line: line, Column: 18},
 		} {
 			_, err := Parse([]byte(before + slip))
 			var e *Error
-			if !errors.As(err, &e) || e.Line != want.line || e.Column != want.column || e.Path != "defaults.oops" {
-				t.Errorf("%q: got %v, want %d:%d: defaults.oops", before+slip, err, want.line, want.column)
+			if !errors.As(err, &e) || e.Line != want.Line || e.Column != want.Column || e.Path != "defaults.oops" {
+				t.Errorf("%q: got %v, want %d:%d: defaults.oops", before+slip, err, want.Line, want.Column)
 			}
 		}
 	}
@@ -91,14 +93,5 @@ func TestExcerpt(t *testing.T) {
 				t.Errorf("got\n%swant\n%s", got, c.want)
 			}
 		})
-	}
-	line := strings.Repeat("é", 300)
-	e := &Error{Line: 7, Column: 250, line: line, width: 90}
-	lines := strings.Split(e.Excerpt(), "\n")
-	if got, want := len([]rune(lines[0])), len("7 | ")+excerptWidth; got != want {
-		t.Errorf("an excerpt of %d characters, want %d", got, want)
-	}
-	if got, want := strings.Count(lines[1], "^"), 50; got != want {
-		t.Errorf("%d carets, want %d: no further than the text that is shown", got, want)
 	}
 }

@@ -3,6 +3,7 @@ package declare
 import (
 	"slices"
 
+	"github.com/mcp-integrity/seal-action/internal/strictyaml"
 	"github.com/mcp-integrity/seal-action/seal"
 )
 
@@ -27,7 +28,7 @@ func narrow(e evidence) *narrowing {
 
 // reason names the property that speaks for a resource.
 func (n *narrowing) reason(resource string) string {
-	return "property " + commentText(quoted(n.evidence.properties[resource]))
+	return "property " + commentText(strictyaml.Quoted(n.evidence.properties[resource]))
 }
 
 // categories narrows reads and writes to what properties name. A command may

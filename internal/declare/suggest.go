@@ -7,6 +7,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/mcp-integrity/seal-action/internal/strictyaml"
 	"github.com/mcp-integrity/seal-action/seal"
 	"github.com/mcp-integrity/seal-action/seal/fingerprint"
 )
@@ -134,7 +135,7 @@ func writeFacts(b *strings.Builder, facts Facts) {
 	if len(facts.EnvNames) > 0 {
 		b.WriteString("  env: # dummies that are enough to list the tools; no secrets, this file is published\n")
 		for _, name := range facts.EnvNames {
-			fmt.Fprintf(b, "    %s: dummy\n", yamlText(name))
+			fmt.Fprintf(b, "    %s: dummy\n", strictyaml.Text(name))
 		}
 	} else {
 		b.WriteString("  # env: {API_KEY: dummy} # enough to list the tools; no secrets, this file is published\n")
@@ -142,7 +143,7 @@ func writeFacts(b *strings.Builder, facts Facts) {
 
 	b.WriteString("\nartifact:\n")
 	for _, a := range facts.Artifact {
-		fmt.Fprintf(b, "  - %s\n", yamlText(a))
+		fmt.Fprintf(b, "  - %s\n", strictyaml.Text(a))
 	}
 	if len(facts.Artifact) == 0 {
 		b.WriteString("  # - acme-file-tools-1.2.4.tgz\n")
@@ -155,7 +156,7 @@ func writeMember(b *strings.Builder, name, value, example string) {
 		fmt.Fprintf(b, "  # %s: %s\n", name, example)
 		return
 	}
-	fmt.Fprintf(b, "  %s: %s\n", name, yamlText(value))
+	fmt.Fprintf(b, "  %s: %s\n", name, strictyaml.Text(value))
 }
 
 const defaultsHead = `
@@ -221,14 +222,14 @@ func statements(e seal.SideEffects) []statement {
 func yamlCapability(c seal.Capability) string {
 	scope := ""
 	if c.Scope != "" {
-		scope = ", scope: " + yamlText(c.Scope)
+		scope = ", scope: " + strictyaml.Text(c.Scope)
 	}
-	return fmt.Sprintf("{resource: %s, actions: %s%s, required: %t}", yamlText(c.Resource), yamlList(c.Actions), scope, c.Required)
+	return fmt.Sprintf("{resource: %s, actions: %s%s, required: %t}", strictyaml.Text(c.Resource), yamlList(c.Actions), scope, c.Required)
 }
 
 // writeName writes a tool that falls under defaults.
 func writeName(b *strings.Builder, t fingerprint.Tool) {
-	fmt.Fprintf(b, "  %s:\n", yamlText(t.Name))
+	fmt.Fprintf(b, "  %s:\n", strictyaml.Text(t.Name))
 }
 
 // writeTool writes what the tool says of itself, its name, and below it the

@@ -67,7 +67,7 @@ var doors = []struct{ prefix, door, why string }{
 	{"filippo.io/edwards25519", "internal/keys", "a JWK is checked there, and is a key with one meaning from then on"},
 	{"github.com/google/go-containerregistry", "internal/artifact", "it brings a registry client and its credentials"},
 	{"github.com/pelletier/go-toml/v2", "internal/artifact", "package metadata is read there"},
-	{"github.com/goccy/go-yaml", "internal/declare", "YAML is read in one way, by the one file that has it"},
+	{"github.com/goccy/go-yaml", "internal/strictyaml", "YAML is read in one way"},
 	{"github.com/sergi/go-diff", "lineage", "words are compared there"},
 	{"github.com/spf13/cobra", "internal/cli", "the command line is one table"},
 	{"github.com/kballard/go-shellquote", "internal/cli", "only --server is split into words"},

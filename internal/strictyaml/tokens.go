@@ -1,4 +1,4 @@
-package declare
+package strictyaml
 
 import (
 	"fmt"
@@ -9,12 +9,11 @@ import (
 	"github.com/mcp-integrity/seal-action/internal/escape"
 )
 
-// refused are the parts of YAML that this file does without, and the reason.
+// refused are the parts of YAML that these files do without, and the reason.
 // They make one text mean what another place says, or what one reader thinks.
 var refused = map[token.Type]string{
 	token.AnchorType:      "an anchor (&): every value is written where it stands",
 	token.TagType:         "a tag (!): values are plain",
-	token.MergeKeyType:    "a merge key (<<): use defaults, or quote the name",
 	token.MappingKeyType:  `an explicit key (?): write "name: value"`,
 	token.DirectiveType:   "a directive (%): leave it out",
 	token.DocumentEndType: "a document end (...): one document is all there is",
@@ -22,7 +21,7 @@ var refused = map[token.Type]string{
 
 // checkTokens refuses what needs no grammar to see, and bounds what the parser
 // recurses on, which would otherwise exhaust the stack or take minutes.
-func checkTokens(src *source, text string, tokens token.Tokens) *Error {
+func (f *Format) checkTokens(doc *Document, text string, tokens token.Tokens) *Error {
 	n := nesting{tokens: len(tokens)}
 	c := cursor{text: text}
 	for i, t := range tokens {
@@ -31,8 +30,10 @@ func checkTokens(src *source, text string, tokens token.Tokens) *Error {
 		}
 		why := refused[t.Type]
 		switch {
+		case t.Type == token.MergeKeyType:
+			why = "a merge key (<<): " + f.InsteadOfMerge
 		case t.Type == token.AliasType:
-			why = fmt.Sprintf(`an alias (*): for a text with an asterisk, write "*%s" in double quotes`, escape.TerminalLimit(aliasName(t), maxQuoted))
+			why = fmt.Sprintf(`an alias (*): for a text with an asterisk, write "*%s" in double quotes`, escape.TerminalLimit(aliasName(t), MaxQuoted))
 		case t.Type == token.DocumentHeaderType && hasContent(tokens[:i]):
 			why = "a second document (---), want one"
 		}
@@ -40,18 +41,18 @@ func checkTokens(src *source, text string, tokens token.Tokens) *Error {
 			why = n.take(t)
 		}
 		if why != "" {
-			return src.errorf(tokenPosition(t), "", "%s", why)
+			return doc.Errorf(tokenPosition(t), "", "%s", why)
 		}
 		written, ok := c.next(t)
 		if !ok {
-			return src.errorf(place(text, c.offset), "", "%s", notTaken)
+			return doc.Errorf(place(text, c.offset), "", "%s", notTaken)
 		}
 		if why := oddText(t, written, c.follows(), len(n.flows) > 0); why != "" {
-			return src.errorf(tokenPosition(t), "", "%s", why)
+			return doc.Errorf(tokenPosition(t), "", "%s", why)
 		}
 	}
 	if !c.atEnd() {
-		return src.errorf(place(text, c.offset), "", "%s", notTaken)
+		return doc.Errorf(place(text, c.offset), "", "%s", notTaken)
 	}
 	return nil
 }
@@ -68,7 +69,7 @@ func oddText(t *token.Token, written string, follows byte, flow bool) string {
 	case t.Type == token.StringType && !inBlockScalar(t):
 		if strings.Contains(t.Value, ": ") || strings.HasSuffix(t.Value, ":") || strings.Contains(t.Value, " #") ||
 			flow && strings.ContainsAny(t.Value, "[]{},") {
-			return fmt.Sprintf("a text that is not clear without quotes: write %s", yamlText(bounded(t.Value, maxQuoted)))
+			return fmt.Sprintf("a text that is not clear without quotes: write %s", Text(Bounded(t.Value, MaxQuoted)))
 		}
 	case t.Type == token.MappingValueType && flow && !isQuoted(t.Prev) && !strings.ContainsRune(" \n,[]{}", rune(follows)):
 		return "a colon without a space: write a space behind it, or put the text in double quotes"

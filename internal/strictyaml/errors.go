@@ -1,4 +1,4 @@
-package declare
+package strictyaml
 
 import (
 	"cmp"
@@ -13,9 +13,9 @@ import (
 	"github.com/mcp-integrity/seal-action/internal/escape"
 )
 
-// An Error is one thing that is wrong with a declarations file, and where.
+// An Error is one thing that is wrong with a file, and where.
 type Error struct {
-	// File is the name to print; [Filename] unless the caller sets another.
+	// File is the name to print: that of the [Format], unless [In] set another.
 	File string
 	// Line and Column count from 1; columns are characters, not bytes.
 	Line, Column int
@@ -85,8 +85,8 @@ func (e Errors) Unwrap() []error {
 	return errs
 }
 
-// In returns err with every [Error] in it naming file instead of [Filename]:
-// for callers that read the declarations from another place.
+// In returns err with every [Error] in it naming file: for callers that read it
+// from another place than the usual.
 func In(file string, err error) error {
 	var errs Errors
 	if !errors.As(err, &errs) {
@@ -101,8 +101,8 @@ func In(file string, err error) error {
 	return named
 }
 
-// join returns e sorted by place and bounded, or nil where it is empty.
-func (e Errors) join() error {
+// Join returns e sorted by place and bounded, or nil where it is empty.
+func (e Errors) Join() error {
 	if len(e) == 0 {
 		return nil
 	}
@@ -110,60 +110,68 @@ func (e Errors) join() error {
 		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column), cmp.Compare(a.Message, b.Message))
 	})
 	e = slices.CompactFunc(e, func(a, b *Error) bool { return *a == *b })
-	if more := len(e) - maxErrors; more > 0 {
-		last := *e[maxErrors]
+	if more := len(e) - MaxErrors; more > 0 {
+		last := *e[MaxErrors]
 		last.Path, last.Message = "", fmt.Sprintf("and %d more errors from here on", more)
-		e = append(e[:maxErrors:maxErrors], &last)
+		e = append(e[:MaxErrors:MaxErrors], &last)
 	}
 	return e
 }
 
-// A position is a place in the source, and how many characters it takes.
-type position struct{ line, column, width int }
+// A Position is a place in the file, counted from 1, and how many characters it
+// takes.
+type Position struct{ Line, Column, Width int }
 
-// A source is the text of the file by lines, for the errors to show.
-type source struct{ lines []string }
+// A Document is a file that was read.
+type Document struct {
+	Root *Node
 
-func (s *source) errorf(at position, path, format string, args ...any) *Error {
+	file  string
+	lines []string // for the errors to show
+}
+
+// Errorf returns an error about what stands at a place and has that path; the
+// zero Position is the beginning of the file.
+func (d *Document) Errorf(at Position, path, format string, args ...any) *Error {
 	e := &Error{
-		File: Filename, Line: max(1, at.line), Column: max(1, at.column), width: at.width,
+		File: d.file, Line: max(1, at.Line), Column: max(1, at.Column), width: at.Width,
 		Path: path, Message: fmt.Sprintf(format, args...),
 	}
-	if e.Line <= len(s.lines) {
-		e.line = s.lines[e.Line-1]
+	if e.Line <= len(d.lines) {
+		e.line = d.lines[e.Line-1]
 	}
 	return e
 }
 
-// memberPath is the path of a member of the mapping at path: a dot and a plain
+// MemberPath is the path of a member of the mapping at path: a dot and a plain
 // word, or any other name in brackets and quotes.
-func memberPath(path, name string) string {
+func MemberPath(path, name string) string {
 	switch {
 	case !isWord(name):
-		return path + "[" + quoted(name) + "]"
+		return path + "[" + Quoted(name) + "]"
 	case path == "":
 		return name
 	}
 	return path + "." + name
 }
 
-// elementPath is the path of an element of the list at path.
-func elementPath(path string, i int) string { return fmt.Sprintf("%s[%d]", path, i) }
+// ElementPath is the path of an element of the list at path.
+func ElementPath(path string, i int) string { return fmt.Sprintf("%s[%d]", path, i) }
 
 func isWord(p string) bool {
-	return p != "" && len(p) <= maxQuoted && !strings.ContainsFunc(p, func(r rune) bool {
+	return p != "" && len(p) <= MaxQuoted && !strings.ContainsFunc(p, func(r rune) bool {
 		return !(r == '_' || r == '-' || r < utf8.RuneSelf && (unicode.IsLetter(r) || unicode.IsDigit(r)))
 	})
 }
 
-// maxQuoted bounds a stranger's text within a message, in characters.
-const maxQuoted = 100
+// MaxQuoted bounds a stranger's text within a message, in characters.
+const MaxQuoted = 100
 
-// quoted returns s in double quotes, bounded and printable.
-func quoted(s string) string { return escape.Terminal(strconv.Quote(bounded(s, maxQuoted))) }
+// Quoted returns s in double quotes, bounded by [MaxQuoted] and printable.
+func Quoted(s string) string { return escape.Terminal(strconv.Quote(Bounded(s, MaxQuoted))) }
 
-// bounded returns at most n characters of s, the last one "…" where it is cut.
-func bounded(s string, n int) string {
+// Bounded returns at most n characters of s, the last one "…" where it is cut.
+func Bounded(s string, n int) string {
 	count := 0
 	for i := range s {
 		if count++; count == n && utf8.RuneCountInString(s[i:]) > 1 {

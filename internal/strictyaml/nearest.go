@@ -1,4 +1,4 @@
-package declare
+package strictyaml
 
 import "strings"
 
@@ -6,10 +6,10 @@ import "strings"
 // product of two lengths.
 const maxCompared = 64
 
-// nearest returns the candidate that name most likely was meant to be, or "":
+// Nearest returns the candidate that name most likely was meant to be, or "":
 // one that differs in case or punctuation only, or by an edit for every three
 // characters at most. Of equals, the first.
-func nearest(name string, candidates []string) string {
+func Nearest(name string, candidates []string) string {
 	if len(name) > maxCompared {
 		return ""
 	}
