@@ -140,7 +140,7 @@ func decode(data []byte) (jwk, error) {
 
 // memberNames are those that an error may name; another name may be a value
 // in the wrong place.
-var memberNames = []string{"kty", "crv", "kid", "alg", "use", "key_ops", "x", "y", "d", "keys"}
+var memberNames = []string{"kty", "crv", "kid", "alg", "use", "key_ops", "x", "y", "d", "keys", "revocations"}
 
 // withoutValues says where JSON is wrong and of what kind the fault is, and
 // nothing of what stands there.

@@ -44,6 +44,7 @@ import (
 	"fmt"
 	"io"
 	"math/big"
+	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -60,6 +61,10 @@ const (
 	// a document reads no more.
 	MaxSetSize = 256 << 10
 	maxSetKeys = 1000
+	// maxNotice and maxNotices are for revocations: three kids of 256 bytes, each
+	// escaped, and one notice for every key that a document can have.
+	maxNotice  = 8 << 10
+	maxNotices = 1000
 	// maxKeyID keeps a kid fit for a line of output. A thumbprint has 43 bytes.
 	maxKeyID = 256
 )
@@ -87,6 +92,9 @@ type PublicKey struct {
 	// Thumbprint is RFC 7638's, with SHA-256, as 43 characters of base64url.
 	// It is the key's own name: two keys that share it are one key.
 	Thumbprint string
+	// RetiredAt is when a JWKS document retired the key: from then on it signs
+	// nothing new. Zero where it did not.
+	RetiredAt time.Time
 
 	// other are the members that a JWKS document had beside ours: a document
 	// that is read and written again must not lose its marks.

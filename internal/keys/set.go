@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -19,10 +20,25 @@ import (
 // 7517 §5 asks for that, and such documents serve more than us. What stands in
 // the document beside "keys" is kept as it is, so that writing a set again
 // loses no one's key, mark or revocation.
+//
+// Beside "keys" stands "revocations", an array of notices (decision 17). A
+// revoked key should have left keys[] (MIS §16.4); where it has not, the notice
+// wins. A retired key stays, with the member "retired_at", an RFC 3339 time.
 type Set struct {
-	Keys    []PublicKey
-	Skipped []Skipped
-	other   members
+	// Keys are those that count: live or retired, and named by no notice.
+	Keys []PublicKey
+	// Withdrawn are keys that stand in keys[] and that a notice names.
+	Withdrawn []PublicKey
+	Skipped   []Skipped
+	// Revocations are the notices that hold.
+	Revocations    []Revocation
+	SkippedNotices []SkippedNotice
+
+	entries    []entry      // of revocations[], as they stand there
+	former     []PublicKey  // that this document had before
+	known      []PublicKey  // that the caller has from elsewhere
+	remembered []Revocation // that this document had before, and lacks
+	other      members
 }
 
 // Skipped is a key of a set that is not used, and why.
@@ -35,7 +51,8 @@ type Skipped struct {
 
 // document is a JWKS document as it stands in a file.
 type document struct {
-	Keys []jsontext.Value `json:"keys"`
+	Keys        []jsontext.Value `json:"keys"`
+	Revocations []jsontext.Value `json:"revocations,omitempty"`
 	//lint:ignore SA5008 embed is an option of go-json-experiment
 	Other members `json:",embed"`
 }
@@ -61,29 +78,34 @@ func (s *Set) add(k PublicKey) error {
 	switch {
 	case !ok:
 		s.Keys = append(s.Keys, k)
-	case have.Thumbprint != k.Thumbprint:
+	case have.Thumbprint == k.Thumbprint:
+		i := slices.IndexFunc(s.Keys, func(o PublicKey) bool { return o.KeyID == k.KeyID })
+		s.Keys[i].RetiredAt = retiredAt([]PublicKey{have, k}, k)
+	default:
 		return fmt.Errorf("kid %q names two keys (thumbprints %s and %s): none of them can be meant", k.KeyID, have.Thumbprint, k.Thumbprint)
 	}
 	return nil
 }
 
-// Find returns the key of that name.
-func (s Set) Find(keyID string) (PublicKey, bool) {
-	for _, k := range s.Keys {
-		if k.KeyID == keyID {
-			return k, true
-		}
-	}
-	return PublicKey{}, false
-}
+// Find returns the key of that name, live or retired. It finds no key that a
+// notice names: see [Set.StandingOf].
+func (s Set) Find(keyID string) (PublicKey, bool) { return find(s.Keys, keyID) }
 
-// ParseSet reads a JWKS document of at most 256 KiB and 1,000 keys. It refuses
-// the whole document when it shows a private key, or names two keys alike.
-func ParseSet(data []byte) (Set, error) {
+// ParseSet reads a JWKS document of at most 256 KiB, 1,000 keys and 1,000
+// notices. It refuses the whole document when it shows a private key, names two
+// keys alike, or has a member "revocations" that is no array: what it revokes is
+// not known then.
+//
+// known are keys that the caller has from elsewhere. A revoked key that left
+// the document may be among them, and then a notice that it signed itself can
+// be verified; for nothing else are they asked.
+func ParseSet(data []byte, known ...PublicKey) (Set, error) {
 	s, err := parseSet(data)
 	if err != nil {
 		return Set{}, fmt.Errorf("JWKS document: %w", err)
 	}
+	s.known = known
+	s.settle()
 	return s, nil
 }
 
@@ -104,7 +126,13 @@ func parseSet(data []byte) (Set, error) {
 	if len(doc.Keys) > maxSetKeys {
 		return Set{}, fmt.Errorf("%d keys, want %d at most", len(doc.Keys), maxSetKeys)
 	}
+	if len(doc.Revocations) > maxNotices {
+		return Set{}, fmt.Errorf("%d revocations, want %d at most", len(doc.Revocations), maxNotices)
+	}
 	s := Set{other: doc.Other}
+	for _, raw := range doc.Revocations {
+		s.entries = append(s.entries, readEntry(raw))
+	}
 	for i, raw := range doc.Keys {
 		if err := s.read(i, raw); err != nil {
 			return Set{}, fmt.Errorf("keys[%d]: %w", i, err)
@@ -136,21 +164,43 @@ func (s *Set) read(i int, raw jsontext.Value) error {
 		return nil
 	}
 	k.other = j.Other
+	if k.RetiredAt, err = takeRetiredAt(k.other); err != nil {
+		s.Skipped = append(s.Skipped, Skipped{Index: i, KeyID: k.KeyID, Reason: err.Error(), raw: raw})
+		return nil
+	}
 	return s.add(k)
 }
 
+// retiredMember is how a document marks a key that signs nothing new.
+const retiredMember = "retired_at"
+
+// takeRetiredAt takes the mark out of a key's members. A mark that cannot be
+// read makes the key unusable: it was retired, and nobody knows when.
+func takeRetiredAt(m members) (time.Time, error) {
+	raw, ok := m[retiredMember]
+	if !ok {
+		return time.Time{}, nil
+	}
+	delete(m, retiredMember)
+	if raw.Kind() == jsontext.KindNull {
+		return time.Time{}, nil
+	}
+	var text string
+	var at time.Time
+	if strictjson.Unmarshal(raw, &text) != nil || at.UnmarshalText([]byte(text)) != nil || at.IsZero() {
+		return time.Time{}, fmt.Errorf("%s %.60q: want RFC 3339, such as \"2026-02-15T10:00:00Z\"", retiredMember, raw)
+	}
+	return at, nil
+}
+
 // Marshal returns the document in RFC 8785 form: the keys by their names, the
-// skipped ones behind them as they stood, and all other members of the
-// document that was parsed.
+// skipped ones behind them as they stood, the notices in their order, and all
+// other members of the document that was parsed. A key that a notice names is
+// written where it was read, and not where [Set.Revoke] took it out.
 func (s Set) Marshal() ([]byte, error) {
 	doc := document{Keys: []jsontext.Value{}, Other: s.other}
-	for _, k := range slices.SortedFunc(slices.Values(s.Keys), func(a, b PublicKey) int { return cmp.Compare(a.KeyID, b.KeyID) }) {
-		j, err := k.jwk()
-		if err != nil {
-			return nil, err
-		}
-		j.Other = maps.Clone(k.other)
-		raw, err := strictjson.Marshal(j)
+	for _, k := range slices.SortedFunc(slices.Values(s.shown()), func(a, b PublicKey) int { return cmp.Compare(a.KeyID, b.KeyID) }) {
+		raw, err := k.marked()
 		if err != nil {
 			return nil, err
 		}
@@ -159,5 +209,35 @@ func (s Set) Marshal() ([]byte, error) {
 	for _, k := range s.Skipped {
 		doc.Keys = append(doc.Keys, k.raw)
 	}
+	for _, e := range s.entries {
+		doc.Revocations = append(doc.Revocations, e.raw)
+	}
+	for _, r := range s.remembered {
+		raw, err := r.Notice.Marshal()
+		if err != nil {
+			return nil, err
+		}
+		doc.Revocations = append(doc.Revocations, raw)
+	}
 	return strictjson.Marshal(doc)
+}
+
+// marked is k as a document shows it, with its marks.
+func (k PublicKey) marked() (jsontext.Value, error) {
+	j, err := k.jwk()
+	if err != nil {
+		return nil, err
+	}
+	j.Other = maps.Clone(k.other)
+	if !k.RetiredAt.IsZero() {
+		at, err := k.RetiredAt.MarshalText()
+		if err != nil {
+			return nil, fmt.Errorf("key %.100q: %s: %w", k.KeyID, retiredMember, err)
+		}
+		if j.Other == nil {
+			j.Other = members{}
+		}
+		j.Other[retiredMember] = jsontext.Value(`"` + string(at) + `"`)
+	}
+	return strictjson.Marshal(j)
 }
