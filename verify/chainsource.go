@@ -47,10 +47,29 @@ type Seen struct {
 	// Version is the package's, else the server's.
 	Version string `json:"version,omitzero"`
 	// Origin is whose release it was and by whose trust it was verified, in a
-	// form that only this package reads.
+	// form that only this package reads. It is "" for a release that was never
+	// verified: only what somebody said against it is known.
 	Origin string `json:"origin"`
 	// Chain says that its whole chain was verified, down to the first release.
 	Chain bool `json:"chain"`
+	// Against is what those whom trust listed then said against it, at most
+	// [MaxAgainst] words, as [MergeAgainst] puts them.
+	Against []Against `json:"against,omitzero"`
+}
+
+// Against is a word against a release, by somebody whom trust listed when it was
+// seen. Whoever serves the envelope can leave it out the next time.
+type Against struct {
+	// Holder is who said it, as [seal.Attestation] names them.
+	Holder string         `json:"holder"`
+	Role   seal.Role      `json:"role"`
+	Type   string         `json:"attestation_type"`
+	Time   seal.Timestamp `json:"timestamp"` // as they signed it
+	// ExpiresAt is when it lapses; nil for never.
+	ExpiresAt *seal.Timestamp `json:"expires_at,omitzero"`
+	// TakenBack says that a later word of the same holder took it back, and was
+	// seen.
+	TakenBack bool `json:"taken_back,omitzero"`
 }
 
 // Memory keeps what earlier runs verified: a manifest older than one that was
@@ -59,11 +78,15 @@ type Seen struct {
 // changed by others, and says so by an error that wraps [ErrUnavailable]. Its
 // methods are called one at a time.
 type Memory interface {
-	// Newest returns the release of the server with the latest IssuedAt; false
-	// where none was seen.
+	// Newest returns the release of the server with the latest IssuedAt, among
+	// those that have an Origin; false where there is none. A release that was
+	// never verified makes no other a rollback.
 	Newest(ctx context.Context, server ServerKey) (Seen, bool, error)
 	// Find returns what is remembered of one release; false where it is unknown.
 	Find(ctx context.Context, server ServerKey, payload digest.Digest) (Seen, bool, error)
-	// Remember adds releases, newest first. It keeps a bounded number of them.
+	// Remember adds releases, newest first. It keeps a bounded number of them. Of
+	// one that it knows, a release without Origin adds to Against and changes
+	// nothing else; what is kept of Against never gets less than
+	// [MergeAgainst] makes of it.
 	Remember(ctx context.Context, server ServerKey, releases []Seen) error
 }

@@ -76,14 +76,38 @@ func (c *chain) remember(ctx context.Context) {
 		return
 	}
 	if c.memory.err == nil && c.head != nil && c.expected && c.head.origin() != "" && !c.wrong() {
-		for part := range slices.Chunk(c.links.all, maxRemembered) {
-			if c.memory.err = c.Memory.Remember(ctx, c.server, c.links.seen(part, c.end != "")); c.memory.err != nil {
-				break
-			}
+		c.memory.err = c.keep(ctx)
+	}
+	c.unreadable(c.memory.err)
+}
+
+// keep hands the links to the memory. Of a release that somebody speaks against
+// it keeps those words and nothing else: it was not verified, and must neither
+// shorten a later walk nor make the release before it a rollback. One that was
+// verified before stays so beside the words.
+func (c *chain) keep(ctx context.Context) error {
+	against, standing := c.toRemember()
+	if standing {
+		head := &c.links.all[0]
+		return c.Memory.Remember(ctx, c.server, []Seen{{Digest: head.payload(), IssuedAt: seal.NewTimestamp(head.issued), Version: head.version, Against: against}})
+	}
+	for part := range slices.Chunk(c.links.all, maxRemembered) {
+		all := c.links.seen(part, c.end != "")
+		if all[0].Digest == c.head.digest {
+			all[0].Against = against
+		}
+		if err := c.Memory.Remember(ctx, c.server, all); err != nil {
+			return err
 		}
 	}
-	if err := c.memory.err; err != nil {
-		c.advise(seal.CodeMemoryUnreadable, "what earlier runs verified cannot be used: %v", err)
+	return nil
+}
+
+// unreadable says once that the memory cannot be used.
+func (r *run) unreadable(err error) {
+	told := func(f Finding) bool { return f.Code == seal.CodeMemoryUnreadable }
+	if err != nil && !slices.ContainsFunc(r.result.Advisories, told) {
+		r.advise(seal.CodeMemoryUnreadable, "what earlier runs verified cannot be used: %v", err)
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/opencontainers/go-digest"
 
 	"github.com/mcp-integrity/seal-action/internal/keys"
@@ -254,7 +255,7 @@ func TestRemembered(t *testing.T) {
 	for _, m := range h.made {
 		s := memory.seen[m.digest]
 		want := verify.Seen{Digest: m.digest, IssuedAt: m.manifest.IssuedAt, Version: lineage.VersionOf(m.manifest), Origin: s.Origin, Chain: true}
-		if s != want || !strings.Contains(s.Origin, h.key.Public().Seal().Thumbprint) {
+		if !cmp.Equal(s, want) || !strings.Contains(s.Origin, h.key.Public().Seal().Thumbprint) {
 			t.Errorf("got %+v, want %+v of a key", s, want)
 		}
 	}

@@ -122,6 +122,7 @@ func (v *Verifier) Verify(ctx context.Context, envelope []byte) *Result {
 	if r.open(ctx, envelope) {
 		r.identity()
 		r.times()
+		r.recallAgainst(ctx)
 		switch {
 		case len(r.result.Errors) > 0:
 			r.skipAll("the manifest's signatures or publisher are wrong")
@@ -146,13 +147,7 @@ func (v *Verifier) Verify(ctx context.Context, envelope []byte) *Result {
 // 1.2): level 0, and the reason. A reason that wraps [ErrUnavailable] says that
 // there may be one, which could not be had.
 func (v *Verifier) NotFound(code seal.Code, reason error) *Result {
-	r := &run{Verifier: v, now: v.Now()}
-	r.result = &Result{
-		SchemaVersion: SchemaVersion, Observed: Nothing, Policy: v.Policy.String(), VerifiedAt: seal.NewTimestamp(r.now),
-		Results: []ToolResult{}, Errors: []Finding{}, Skipped: []Skip{{Check: "manifest", Reason: reason.Error()}},
-		Advisories: []Finding{{Code: code, Name: code.Name(), Message: reason.Error()}},
-	}
-	r.asked = errors.Is(reason, ErrUnavailable)
+	r := v.unsealed(code, reason)
 	r.outcome()
 	return r.result
 }
@@ -249,7 +244,6 @@ func (r *run) open(ctx context.Context, data []byte) bool {
 	r.rejections(opened.Rejections, true)
 	m := opened.Manifest
 	r.result.ServerName, r.result.ServerVersion = m.Server.Name, m.Server.Version
-	r.result.SealedLevel = seal.SealedLevel(m, seal.Evidence{Attestations: opened.Attestations, Lapsed: opened.Lapsed, Quorum: r.Quorum})
 	if name := opened.UnknownMember; name != "" {
 		r.advise(seal.CodeUnknownMember, "the manifest has members that MIS does not know, such as %.200q; nothing here reads them", name)
 	}

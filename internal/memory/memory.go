@@ -16,6 +16,11 @@
 // "mcp-integrity memory v1\n", the file's name, "\n" and the rest; and as the
 // rest one line of strict JSON, which nobody parses before the HMAC fits.
 //
+// A release has the member against where somebody whom trust listed spoke
+// against it, and no other one: files without it, which were written before there
+// was such a member, read as ever. A release that was never verified has the
+// origin "".
+//
 // # What is noticed
 //
 // A file that was edited, cut short, or put in another server's place: its HMAC
@@ -114,10 +119,14 @@ func Open(dir string) (*Memory, error) {
 // Newest implements [verify.Memory].
 func (m *Memory) Newest(ctx context.Context, server verify.ServerKey) (verify.Seen, bool, error) {
 	r, err := m.view(ctx, server)
-	if err != nil || len(r.releases) == 0 {
+	if err != nil {
 		return verify.Seen{}, false, err
 	}
-	return r.releases[0], true, nil
+	i := r.newest()
+	if i < 0 {
+		return verify.Seen{}, false, nil
+	}
+	return r.releases[i], true, nil
 }
 
 // Find implements [verify.Memory].

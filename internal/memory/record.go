@@ -11,6 +11,7 @@ import (
 
 	"github.com/opencontainers/go-digest"
 
+	"github.com/mcp-integrity/seal-action/seal"
 	"github.com/mcp-integrity/seal-action/seal/strictjson"
 	"github.com/mcp-integrity/seal-action/verify"
 )
@@ -49,15 +50,16 @@ type recordFile struct {
 }
 
 // encode returns the JSON of the record. It forgets old releases until the JSON
-// fits into limit bytes, or the newest is the only one.
+// fits into limit bytes, or the newest of those that were verified is the last.
 func (r *record) encode(server verify.ServerKey, limit int) ([]byte, error) {
 	r.releases = r.releases[:min(len(r.releases), maxReleases)]
+	least := max(1, r.newest()+1)
 	for {
 		data, err := strictjson.Marshal(recordFile{r.count, server, r.releases})
-		if n := len(r.releases); err != nil || len(data) <= limit || n <= 1 {
+		if n := len(r.releases); err != nil || len(data) <= limit || n <= least {
 			return data, err
 		} else { // by proportion: a few rounds at most
-			r.releases = r.releases[:max(1, min(n-1, n*limit/len(data)))]
+			r.releases = r.releases[:max(least, min(n-1, n*limit/len(data)))]
 		}
 	}
 }
@@ -102,6 +104,12 @@ func (r *record) find(payload digest.Digest) (verify.Seen, bool) {
 	return r.releases[i], true
 }
 
+// newest returns the place of the newest release that was verified; -1 where
+// there is none, but only words against some.
+func (r *record) newest() int {
+	return slices.IndexFunc(r.releases, func(s verify.Seen) bool { return s.Origin != "" })
+}
+
 // merge returns r with more releases, and whether that says anything new.
 func (r *record) merge(more []verify.Seen) (*record, bool) {
 	var all []verify.Seen
@@ -113,7 +121,12 @@ func (r *record) merge(more []verify.Seen) (*record, bool) {
 		}
 		taken[s.Digest] = true
 		old, known := r.find(s.Digest)
+		against := verify.MergeAgainst(old.Against, s.Against)
+		if known && s.Origin == "" {
+			s = old // which may have been verified: words alone take nothing of that away
+		}
 		s.Chain = s.Chain || known && old.Chain && old.Origin == s.Origin
+		s.Against = against
 		changed = changed || !known || !same(old, s)
 		all = append(all, s)
 	}
@@ -129,7 +142,13 @@ func (r *record) merge(more []verify.Seen) (*record, bool) {
 }
 
 func same(a, b verify.Seen) bool {
-	return a.Digest == b.Digest && a.IssuedAt.Equal(b.IssuedAt.Time) && a.Version == b.Version && a.Origin == b.Origin && a.Chain == b.Chain
+	return a.Digest == b.Digest && a.IssuedAt.Equal(b.IssuedAt.Time) && a.Version == b.Version && a.Origin == b.Origin && a.Chain == b.Chain &&
+		slices.EqualFunc(a.Against, b.Against, sameWord)
+}
+
+func sameWord(a, b verify.Against) bool {
+	expires := a.ExpiresAt == nil && b.ExpiresAt == nil || a.ExpiresAt != nil && b.ExpiresAt != nil && a.ExpiresAt.Equal(b.ExpiresAt.Time)
+	return a.Holder == b.Holder && a.Role == b.Role && a.Type == b.Type && a.Time.Equal(b.Time.Time) && expires && a.TakenBack == b.TakenBack
 }
 
 // byTime puts the newest first.
@@ -150,6 +169,31 @@ func checkAll(server verify.ServerKey, releases []verify.Seen) error {
 		}
 		if err := checkTexts("version", s.Version, "origin", s.Origin); err != nil {
 			return fmt.Errorf("release %s: %w", s.Digest, err)
+		}
+		if err := checkAgainst(s.Against); err != nil {
+			return fmt.Errorf("release %s: %w", s.Digest, err)
+		}
+	}
+	return nil
+}
+
+// checkAgainst is checkAll for the words against a release.
+func checkAgainst(words []verify.Against) error {
+	if len(words) > verify.MaxAgainst {
+		return fmt.Errorf("got %d words against it, want at most %d", len(words), verify.MaxAgainst)
+	}
+	for _, n := range words {
+		if err := checkTexts("holder", n.Holder, "role", string(n.Role), "attestation_type", n.Type); err != nil {
+			return err
+		}
+		times := []seal.Timestamp{n.Time}
+		if n.ExpiresAt != nil {
+			times = append(times, *n.ExpiresAt)
+		}
+		for _, at := range times {
+			if year := at.Year(); year < 1 || year > 9999 {
+				return fmt.Errorf("%.80q: a time in the year %d, want 1 to 9999", n.Type, year)
+			}
 		}
 	}
 	return nil
