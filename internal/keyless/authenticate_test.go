@@ -253,9 +253,11 @@ func TestNobodyExpected(t *testing.T) {
 // TestOpen: the whole way, by the envelope's own reader.
 func TestOpen(t *testing.T) {
 	s := keylesstest.New(t, keylesstest.Options{})
+	now := s.Clock()
+	s.Clock = func() time.Time { return now } // the label and the statement name one second
 	sig, _ := attested(t, s)
 	sig.Role, sig.Type = seal.RolePublisher, seal.TypeManifestSigned
-	stamp := seal.Timestamp{Time: s.Clock().UTC().Truncate(time.Second)}
+	stamp := seal.Timestamp{Time: now.UTC().Truncate(time.Second)}
 	sig.Timestamp = &stamp
 	e := &seal.Envelope{Payload: []byte(payload), Signatures: []seal.Signature{sig}}
 	a := keyless.Authenticator{Trust: trusting(t, s.TrustedRoot()), Expected: []seal.Identity{acme}, Roles: pub}
