@@ -87,6 +87,7 @@ func Requirements(e Evidence) []Requirement {
 	}
 	if l.PreviousVersion != nil || e.NotFirst {
 		reqs = append(reqs,
+			field(2, "lineage.previous_version", l.PreviousVersion != nil),
 			field(2, "lineage.previous_manifest_digest", l.PreviousManifestDigest != ""),
 			field(2, "lineage.changes", len(l.Changes) > 0),
 			check(2, "a chain that leads to the predecessor", e.Chain, "you: hand over the predecessor (--previous)"))

@@ -31,7 +31,7 @@ type Authenticated struct {
 	// the key or the certificate's identity is all that is known. Attestations of
 	// one holder are one vote.
 	Holder string
-	// MaxAge is how old its attestations may be; 0 for any age.
+	// MaxAge is how old its attestations in favour may be; 0 for any age.
 	MaxAge time.Duration
 	// Statement is the verified statement of decision 10b; nil where the
 	// signature has none.
@@ -47,15 +47,19 @@ type Authenticated struct {
 	Unexpected error
 }
 
-// identity names who attests, across certificates: their keys live for minutes,
+// Identity names who attests, across certificates: their keys live for minutes,
 // the identity stays, and is the same at another tag. A key is itself under
 // whatever name.
-func (a Authenticated) identity() string {
-	if c := a.Certificate; c != nil {
-		subject, _, _ := cutRef(c.SAN)
-		return "certificate " + c.Issuer + " " + subject
+func (a Authenticated) Identity() string {
+	c := a.Certificate
+	if c == nil {
+		return "key " + cmp.Or(a.Thumbprint, a.KeyID)
 	}
-	return "key " + cmp.Or(a.Thumbprint, a.KeyID)
+	subject := c.SAN
+	if strings.Contains(subject, "://") { // what follows the @ of an e-mail address is no ref
+		subject, _, _ = cutRef(subject)
+	}
+	return "certificate " + c.Issuer + " " + subject
 }
 
 // Keys is an [Authenticator] over public keys that all hold the same roles. A
@@ -183,10 +187,14 @@ func (e *Envelope) Open(ctx context.Context, keys Authenticator, o OpenOptions) 
 		a, identity, err := e.attestation(ctx, keys, o, s, message)
 		a.Index = i
 		if err == nil {
-			// No key and no identity counts in two roles (decision 10a).
-			if r, ok := roleOf[identity]; ok && r != a.Role {
+			// No key and no identity counts in two roles (decision 10a). A word against
+			// the release counts nowhere, and whoever orders the signatures must not
+			// be able to silence it.
+			switch r, ok := roleOf[identity]; {
+			case Negative(a.Type):
+			case ok && r != a.Role:
 				err = failf(CodeNotCounted, "keyid %.100q attests as %s already, and counts in one role only", a.KeyID, r)
-			} else {
+			default:
 				roleOf[identity] = a.Role
 			}
 		}
@@ -250,10 +258,10 @@ func (e *Envelope) attestation(ctx context.Context, keys Authenticator, o OpenOp
 		Certificate: auth.Certificate, Unexpected: auth.Unexpected, Holder: auth.Holder,
 	}
 	if a.Holder == "" {
-		a.Holder = auth.identity()
+		a.Holder = auth.Identity()
 	}
 	err = e.count(&a, auth, s, o)
-	return a, auth.identity(), err
+	return a, auth.Identity(), err
 }
 
 // count fills in what the signed statement says, and decides whether the
@@ -274,7 +282,7 @@ func (e *Envelope) count(a *Attestation, auth Authenticated, s Signature, o Open
 	if expires != nil && !o.Now.Before(expires.Time) {
 		return failf(CodeSignatureExpired, "keyid %.100q: the attestation expired at %s, it is %s", s.KeyID, expires.Format(time.RFC3339), o.Now.UTC().Format(time.RFC3339))
 	}
-	if err := auth.tooOld(a.Time, o.Now); err != nil {
+	if err := auth.tooOld(a.Time, o.Now); err != nil && !Negative(a.Type) {
 		return failf(CodeSignatureExpired, "keyid %.100q: %w", s.KeyID, err)
 	}
 	return nil

@@ -84,6 +84,10 @@ func withdraws(good, bad string) bool {
 	return good == prefix+"no_"+word
 }
 
+// SameQuestion says that two types are answers to one question, so that the later
+// one of an attestor stands for both.
+func SameQuestion(a, b string) bool { return a == b || withdraws(a, b) || withdraws(b, a) }
+
 // grants returns nil where trust lets the holder attest this type in this role
 // (decision 10a). Bad news needs no permission but the role's: a list of types
 // says what may raise a level.
@@ -153,19 +157,28 @@ func (a Attestation) outlivedBy(b Attestation) bool {
 }
 
 // Holders counts the distinct holders of a role who speak for the release, by
-// that type or, where it is "", by any.
+// that type or, where it is "", by any. A key or an identity that trust lists
+// under two names is one.
 func (s Standing) Holders(role Role, attestationType string) int {
-	seen := map[string]bool{}
+	n, seen := 0, map[string]bool{}
 	for _, a := range s.For {
-		if a.Role == role && (attestationType == "" || a.Type == attestationType) {
-			seen[a.Holder] = true
+		if a.Role != role || attestationType != "" && a.Type != attestationType {
+			continue
 		}
+		holder := "holder " + a.Holder
+		identity := Authenticated{KeyID: a.KeyID, Thumbprint: a.Thumbprint, Certificate: a.Certificate}.Identity()
+		if !seen[holder] && !seen[identity] {
+			n++
+		}
+		seen[holder], seen[identity] = true, true
 	}
-	return len(seen)
+	return n
 }
 
 // tooOld returns an error for an attestation that is older than trust allows,
 // or lies ahead of the clock: who dates a word ahead would outlive all others.
+// It goes for words in favour alone: bad news goes away neither by waiting nor by
+// a scanner's clock, only when its holder takes it back or lets it expire.
 func (a Authenticated) tooOld(at *Timestamp, now time.Time) error {
 	switch {
 	case now.IsZero():

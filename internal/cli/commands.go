@@ -66,6 +66,18 @@ var commands = []command{
 		minArgs: 1, maxArgs: 1, run: runPublish,
 	},
 	{
+		use:   "attest MANIFEST --role ROLE --type TYPE",
+		short: "Add a registry's, scanner's or auditor's attestation to a sealed manifest",
+		long: "attest signs the manifest's payload, and a statement of what that signature means, beside the signatures that are\n" +
+			"there; it changes none of them. Doing it again replaces your own word on the same question, and nobody else's.\n" +
+			"A registry's attestation first does what it attests: the schema, the publisher's signature, and the namespace.\n" +
+			"--from takes findings from a scanner's report, which must agree with what is attested.",
+		example: "  mcp-integrity attest mcp-integrity.json --role registry --type namespace_verified --namespace io.github.acme --key registry-key.json\n" +
+			"  mcp-integrity attest mcp-integrity.json --role scanner --type malware_scan_clean --from results.sarif --expires-in 30d --keyless\n" +
+			"  mcp-integrity attest mcp-integrity.json --role auditor --type security_audit_passed --finding report=https://example.com/audit.pdf --key auditor-key.json",
+		minArgs: 1, maxArgs: 1, run: runAttest,
+	},
+	{
 		use:   "inspect FILE",
 		short: "Print what a manifest, or a file beside one, says, unverified",
 		long: "inspect checks no signature. It reads manifests, interface snapshots, Sigstore bundles and signed in-toto statements\n" +

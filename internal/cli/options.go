@@ -36,8 +36,14 @@ var (
 	// signing are the commands that sign, or say whether signing would end well.
 	signing   = []string{"seal", "doctor"}
 	verifying = []string{"verify"}
+	// expecting are the commands to which one says whose a manifest should be.
+	expecting = []string{"verify", "attest"}
+	attesting = []string{"attest"}
+	// keyless are the commands that sign under a certificate.
+	signsKeyless = []string{"seal", "attest"}
 	// judging are the commands that open a manifest by keys and identities.
 	judging    = []string{"verify", "publish"}
+	trusting   = []string{"verify", "publish", "attest"}
 	publishing = []string{"seal", "publish"}
 )
 
@@ -83,19 +89,27 @@ var options = []option{
 	{name: "manifest-url", help: "the `URL` that the MCP registry gives for the manifest (default: where another target put it)", on: publishing},
 	{name: "memory", help: "the `directory` where verify remembers what it verified, or none (default: in the user's configuration directory)", on: verifying, trust: true},
 
+	// What others say of a release.
+	{name: "role", help: "who you are to the release", values: []string{"publisher", "registry", "scanner", "auditor"}, on: attesting},
+	{name: "type", help: "what you attest, such as namespace_verified, malware_scan_clean, side_effects_discrepancy_found, code_review_passed, or a word behind a reverse-domain name (default for a publisher: manifest_signed)", on: attesting},
+	{name: "expires-in", kind: duration, help: "how long (a `DURATION`) the attestation holds, such as 90d", on: attesting},
+	{name: "finding", kind: list, help: "a `KEY=VALUE` that is signed with the attestation", on: attesting},
+	{name: "from", help: "the scanner's report, a `file`: SARIF 2.1.0, or the JSON of osv-scanner, trivy or grype; one that found something is never attested as clean", on: attesting},
+	{name: "key", help: "your private key, a JWK `file` (the JWK itself only by input or environment)", on: attesting, aliases: []string{"signing-key"}},
+
 	// Keys and identities.
 	{name: "key", help: "seal: the private key, a JWK `file` (the JWK itself only by input or environment); verify: the publisher's key, a JWK file or local", on: signing, aliases: []string{"signing-key"}},
 	{name: "key", help: "the publisher's key: a JWK `file`, private or public, or local", on: judging, trust: true},
 	{name: "key", help: "the publisher's key, a JWK `file`: an ES256 signature is then written as DER", on: []string{"inspect"}, trust: true},
-	{name: "jwks", help: "the publisher's keys: a JWKS `file` or URL", on: judging, trust: true},
+	{name: "jwks", help: "the publisher's keys: a JWKS `file` or URL", on: trusting, trust: true},
 	{name: "namespace", help: "the publisher's `namespace` (default: from the platform or git)", on: sealing},
-	{name: "namespace", help: "the publisher `namespace` that you expect", on: verifying, trust: true},
-	{name: "repo", help: "the source repository that you expect: `OWNER/NAME` on GitHub, or a URL", on: verifying, trust: true},
-	{name: "workflow", help: "the workflow `file` that you expect to have signed, such as .github/workflows/release.yml; * stands within a path segment", on: verifying, trust: true},
-	{name: "ref", help: "the source `ref` that you expect, such as refs/tags/v*", on: verifying, trust: true},
-	{name: "issuer", help: "the `URL` of the identity's issuer (default: that of the repository's host)", on: verifying, trust: true},
-	{name: "identity", help: "the certificate's `subject` that you expect, whole; * stands within a path segment", on: verifying, trust: true},
-	{name: "allow-self-hosted", kind: boolean, help: "accept certificates of jobs on self-hosted runners", on: verifying, trust: true},
+	{name: "namespace", help: "the publisher `namespace` that you expect", on: expecting, trust: true},
+	{name: "repo", help: "the source repository that you expect: `OWNER/NAME` on GitHub, or a URL", on: expecting, trust: true},
+	{name: "workflow", help: "the workflow `file` that you expect to have signed, such as .github/workflows/release.yml; * stands within a path segment", on: expecting, trust: true},
+	{name: "ref", help: "the source `ref` that you expect, such as refs/tags/v*", on: expecting, trust: true},
+	{name: "issuer", help: "the `URL` of the identity's issuer (default: that of the repository's host)", on: expecting, trust: true},
+	{name: "identity", help: "the certificate's `subject` that you expect, whole; * stands within a path segment", on: expecting, trust: true},
+	{name: "allow-self-hosted", kind: boolean, help: "accept certificates of jobs on self-hosted runners", on: expecting, trust: true},
 	{name: "policy", def: "warn_below_level_1", help: "report_only, warn_below_level_N or block_below_level_N", on: verifying, trust: true},
 	{name: "allow-unbound", kind: boolean, help: "count attestations that have no signed statement in every role", on: verifying, trust: true},
 	{name: "offline", kind: boolean, help: "open no socket", on: verifying},
@@ -104,16 +118,16 @@ var options = []option{
 	{name: "vsa-key", help: "the private key, a JWK `file`, that signs the summary", on: verifying},
 
 	// Sigstore.
-	{name: "keyless", kind: boolean, help: "sign under a certificate of Sigstore, for the identity of this job; beside --key: both", on: sealing},
+	{name: "keyless", kind: boolean, help: "sign under a certificate of Sigstore, for the identity of this job; beside --key: both", on: signsKeyless},
 	{name: "trusted-root", help: "the trusted root `file` of the Sigstore instance (default: the public one's, kept fresh through TUF)", on: signing},
-	{name: "trusted-root", help: "the trusted root `file` of the Sigstore instances that you trust (default: the public one's, kept fresh through TUF)", on: judging, trust: true},
-	{name: "signing-config", help: "the signing config `file` of the Sigstore instance: where to sign", on: signing},
+	{name: "trusted-root", help: "the trusted root `file` of the Sigstore instances that you trust (default: the public one's, kept fresh through TUF)", on: trusting, trust: true},
+	{name: "signing-config", help: "the signing config `file` of the Sigstore instance: where to sign", on: []string{"seal", "attest", "doctor"}},
 	{name: "tuf-mirror", help: "the `URL` of the TUF repository that distributes the trusted root", on: signing},
-	{name: "tuf-mirror", help: "the `URL` of the TUF repository that distributes the trusted root", on: judging, trust: true},
+	{name: "tuf-mirror", help: "the `URL` of the TUF repository that distributes the trusted root", on: trusting, trust: true},
 	{name: "tuf-root", help: "the root.json `file` from which --tuf-mirror is trusted", on: signing},
-	{name: "tuf-root", help: "the root.json `file` from which --tuf-mirror is trusted", on: judging, trust: true},
-	{name: "patience", kind: duration, def: "5m", help: "how long (a `DURATION`) a service that signing needs, and that does not answer, is tried", on: sealing},
-	{name: "allow-public-log", kind: boolean, help: "let the name of a private repository appear in a public log", on: signing},
+	{name: "tuf-root", help: "the root.json `file` from which --tuf-mirror is trusted", on: trusting, trust: true},
+	{name: "patience", kind: duration, def: "5m", help: "how long (a `DURATION`) a service that signing needs, and that does not answer, is tried", on: signsKeyless},
+	{name: "allow-public-log", kind: boolean, help: "let the name of a private repository appear in a public log", on: []string{"seal", "attest", "doctor"}},
 
 	// Making keys.
 	{name: "algorithm", def: "Ed25519", help: "the key's algorithm", values: []string{"Ed25519", "ES256"}, on: []string{"keygen"}},
@@ -122,12 +136,12 @@ var options = []option{
 
 	// Where results go.
 	{name: "output", def: "mcp-integrity.json", help: "the `file` to write",
-		defs: map[string]string{"extract": "-", "jwks": "-", "keygen": "signing-key.json", "inspect": "-"},
-		on:   []string{"seal", "extract", "keygen", "jwks", "inspect"}},
+		defs: map[string]string{"extract": "-", "jwks": "-", "keygen": "signing-key.json", "inspect": "-", "attest": ""},
+		on:   []string{"seal", "extract", "attest", "keygen", "jwks", "inspect"}},
 	{name: "extract", help: "write one part as other tools take it, instead of printing the whole", values: []string{"payload", "signature", "statement", "bundle"}, on: []string{"inspect"}},
-	{name: "format", def: "text", help: "how the result is printed", values: []string{"text", "json"}, on: []string{"seal", "verify", "publish", "inspect", "doctor"}},
+	{name: "format", def: "text", help: "how the result is printed", values: []string{"text", "json"}, on: []string{"seal", "verify", "publish", "attest", "inspect", "doctor"}},
 	{name: "format", def: "text", help: "how the result is printed", values: []string{"text", "json", "markdown"}, on: []string{"diff"}},
-	{name: "output-file", def: "-", help: "the `file` where the result is printed; - is standard output", on: []string{"seal", "verify", "publish", "diff", "doctor"}},
+	{name: "output-file", def: "-", help: "the `file` where the result is printed; - is standard output", on: []string{"seal", "verify", "publish", "attest", "diff", "doctor"}},
 }
 
 // optionsOf returns the rows that a command has.

@@ -15,24 +15,16 @@ import (
 	"github.com/mcp-integrity/seal-action/internal/platform"
 	"github.com/mcp-integrity/seal-action/internal/publish"
 	"github.com/mcp-integrity/seal-action/lineage"
-	"github.com/mcp-integrity/seal-action/provenance"
 	"github.com/mcp-integrity/seal-action/seal"
 	"github.com/mcp-integrity/seal-action/verify"
 )
 
 // sealRun is one run of seal, stage by stage.
 type sealRun struct {
-	*invocation
+	signer
 	algorithm  digest.Algorithm
 	sourceRepo string        // as --source-repo says, without what may be a secret in it
 	declared   *declare.File // nil where there is no declarations file
-	facts      platform.Facts
-	key        *keys.PrivateKey // nil where only a certificate signs
-	localKey   bool
-	keyless    bool
-	tokens     *platform.TokenSource // nil where this place has no identity tokens
-	sigstore   *sigstore
-	build      *provenance.Build // as the platform's token says; nil where none vouches
 
 	publisher seal.Publisher
 	surface   *surface
@@ -54,7 +46,6 @@ type sealRun struct {
 	buildStatement   []byte // the build provenance to sign; nil where none is made
 	slsaReason       string // why the manifest's SLSA level is what it is
 	provenanceBundle []byte // the file beside the envelope; nil where there is none
-	certificate      *seal.Certificate
 	payload          []byte // the manifest's canonical bytes
 	envelope         []byte
 	checked          *verify.Result // our own verifier's word on the envelope
@@ -62,7 +53,7 @@ type sealRun struct {
 
 // runSeal reads as the seal column of the house: a stage a line.
 func runSeal(ctx context.Context, inv *invocation) error {
-	r := &sealRun{invocation: inv, algorithm: digest.Algorithm(inv.str("digest-algorithm"))}
+	r := &sealRun{signer: signer{invocation: inv}, algorithm: digest.Algorithm(inv.str("digest-algorithm"))}
 	for _, stage := range []func(context.Context) error{
 		r.prepare,     // options, declarations, facts, key: wrong use ends here, before any work
 		r.preflight,   // what would keep the places from taking the release
@@ -113,8 +104,11 @@ func (r *sealRun) prepare(ctx context.Context) error {
 	if r.sigstore, err = sigstoreOf(r.invocation); err != nil {
 		return err
 	}
-	if err := r.chooseSigner(); err != nil {
+	if err := r.chooseSigner(r.localSigner); err != nil {
 		return err
+	}
+	if r.tokens != nil && r.surface.starts() && r.tokens.Platform() == platform.GitHub {
+		r.warn("the server runs in a job that may ask for an identity token, beside processes of the same user that hold this right: what you would not trust with it belongs into a job without id-token: write (mcp-integrity extract), and this one seals --interface")
 	}
 	if r.publisher, err = r.choosePublisher(); err != nil {
 		return err
@@ -155,62 +149,8 @@ func (i *invocation) declarations() (*declare.File, error) {
 	return f, nil
 }
 
-// chooseSigner takes the key that is given, and the job's identity where
-// --keyless says so. Where nothing is said, it is the identity where a token is
-// to be had; at a desk, else, the local key; in CI the lack of both is wrong use
-// (decision 22).
-func (r *sealRun) chooseSigner() error {
-	var noToken error
-	// GitHub's runner takes commands from standard error, too, and standard output
-	// is data that may be redirected past the runner.
-	r.tokens, noToken = platform.Tokens(r.Getenv, platform.TokenOptions{
-		Commands: r.Stderr, Notify: func(line string) { r.note("%s", line) }, Now: r.Now, Patience: r.duration("patience"),
-	})
-	if r.tokens != nil && r.surface.starts() && r.tokens.Platform() == platform.GitHub {
-		r.warn("the server runs in a job that may ask for an identity token, beside processes of the same user that hold this right: what you would not trust with it belongs into a job without id-token: write (mcp-integrity extract), and this one seals --interface")
-	}
-	r.keyless = r.is("keyless") || !r.given("key") && !r.given("keyless") && r.tokens != nil
-	if r.keyless {
-		if err := r.checkKeyless(noToken); err != nil {
-			return err
-		}
-	}
-	switch {
-	case r.given("key"):
-		return r.givenKey()
-	case r.keyless:
-		return nil
-	case r.facts.Kind != platform.Desk:
-		return usagef("no key is given, in CI there is no local one, and there is no identity token: %w", noToken).
-			withHint("%s; or --key FILE, or the JWK itself as the input signing-key or in MCP_INTEGRITY_KEY", hintOf(noToken))
-	}
-	return r.ownKey()
-}
-
-// checkKeyless finds what keyless signing lacks before any work is done.
-func (r *sealRun) checkKeyless(noToken error) error {
-	switch {
-	case noToken != nil:
-		return usagef("--keyless: %w", noToken).withHint("%s", hintOf(noToken))
-	case r.str("signing-config") != "" && r.str("trusted-root") == "" && r.str("tuf-mirror") == "":
-		return usagef("--signing-config names a Sigstore, and nothing says how to verify what it signs").
-			withHint("--trusted-root FILE, or --tuf-mirror URL with --tuf-root FILE")
-	case r.str("trusted-root") != "" && r.str("signing-config") == "":
-		return usagef("--trusted-root says whom to trust, and nothing says where to sign").withHint("--signing-config FILE")
-	}
-	return nil
-}
-
-func hintOf(err error) string {
-	var t *platform.TokenError
-	if errors.As(err, &t) {
-		return t.Hint
-	}
-	return ""
-}
-
-// ownKey is the local key of a desk.
-func (r *sealRun) ownKey() error {
+// localSigner takes the local key of a desk.
+func (r *sealRun) localSigner() error {
 	if ns := r.str("namespace"); ns != "" {
 		return usagef("--namespace %.100q needs a key: the local key speaks for this user only", ns).
 			withHint("mcp-integrity keygen --output signing-key.json, then --key signing-key.json")
@@ -224,28 +164,6 @@ func (r *sealRun) ownKey() error {
 		return undecidedf("the local key: %w", err)
 	}
 	r.key, r.localKey = &key, true
-	return nil
-}
-
-func (r *sealRun) givenKey() error {
-	data := []byte(r.str("key"))
-	switch inline := data[0] == '{'; {
-	case inline && r.lookup("key").source == fromFlag:
-		return usagef("--key: a key on the command line can be seen by every process of this machine").
-			withHint("put it into a file, or pass it as the input signing-key or in MCP_INTEGRITY_KEY")
-	case inline:
-		key, err := keys.ParsePrivate(data)
-		if err != nil {
-			return usagef("the key from the environment: %w", err)
-		}
-		r.key = &key
-		return nil
-	}
-	key, err := keys.ReadPrivate(string(data))
-	if err != nil {
-		return usagef("--key: %w", err)
-	}
-	r.key = &key
 	return nil
 }
 

@@ -200,6 +200,13 @@ func (i *invocation) publisherKeys(ctx context.Context) ([]keys.PublicKey, error
 		}
 		public = append(public, key)
 	}
+	more, err := i.documentKeys(ctx)
+	return append(public, more...), err
+}
+
+// documentKeys reads the keys of the document that --jwks names.
+func (i *invocation) documentKeys(ctx context.Context) ([]keys.PublicKey, error) {
+	var public []keys.PublicKey
 	if name := i.str("jwks"); name != "" {
 		set, err := i.readJWKS(ctx, name)
 		if err != nil {
