@@ -13,7 +13,7 @@ import (
 
 // place is a file that may exist.
 type place struct {
-	file string
+	file    string
 	project string // the project that it belongs to; "" is none
 	folder  string // what the `*` of its path stands for; "" is none
 }

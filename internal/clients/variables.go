@@ -80,8 +80,11 @@ func (v variables) expand(s string) (text, why string) {
 			continue
 		}
 		got, why := v.env(rest[:n])
-		if why != "" {
+		if why != "" && isVariable(rest[:n]) {
 			return "", why
+		}
+		if why != "" {
+			got = "$" + rest[:n] // the client leaves what is not set; this may be no variable at all
 		}
 		out.WriteString(got)
 		s = rest[n:]
@@ -106,9 +109,6 @@ func (v variables) lookup(name string) (text, why string) {
 		return v.env(name)
 	}
 	if env, ok := strings.CutPrefix(name, "env:"); ok {
-		if !isName(env) {
-			return "", "needs ${env:…}, whose name is not one of a variable"
-		}
 		return v.env(env)
 	}
 	if v.syntax == syntaxEnv {
@@ -143,8 +143,8 @@ func (v variables) env(name string) (text, why string) {
 	if hasDefault {
 		return def, ""
 	}
-	if !isName(name) {
-		return "", "needs a variable whose name is not one"
+	if !isTold(name) {
+		return "", "needs an environment variable that is not set"
 	}
 	return "", fmt.Sprintf("needs the environment variable %.100s, which is not set", name)
 }
@@ -163,17 +163,19 @@ func (v variables) separator() string {
 	return "/"
 }
 
-// printable is ${name} if it can be shown: a person who puts a secret into
-// braces does not find it in a report.
+// printable is ${name} as far as it can be shown: a person who has a secret in
+// braces, or a default behind a colon, does not find it in a report.
 func printable(name string) string {
 	kind, id, two := strings.Cut(name, ":")
-	if isName(kind) && (!two || isName(id)) {
+	switch {
+	case !isTold(kind):
+		return "a variable"
+	case !two:
+		return "${" + name + "}"
+	case isName(id) && (kind == "input" || kind == "command" || kind == "config"):
 		return "${" + name + "}"
 	}
-	if isName(kind) {
-		return "${" + kind + ":…}"
-	}
-	return "a variable"
+	return "${" + kind + ":…}"
 }
 
 // isName says whether s can be the name of a variable or of an input, and is
@@ -188,6 +190,17 @@ func isName(s string) bool {
 		}
 	}
 	return true
+}
+
+// isTold says whether s is told in a report: it looks like NAME_2, or is one
+// word such as selectedText. The rest of a password behind its dollar does not.
+func isTold(s string) bool {
+	return isVariable(s) || (len(s) <= 32 && s != "" && strings.Trim(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ") == "")
+}
+
+// isVariable says whether s is written like a variable of the environment.
+func isVariable(s string) bool {
+	return s != "" && len(s) <= 100 && strings.Trim(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_") == "" && (s[0] < '0' || s[0] > '9')
 }
 
 func isWord(c byte) bool {
