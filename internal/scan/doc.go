@@ -18,7 +18,7 @@
 //	grype        matches, descriptor.name  grype -o json
 //	osv-scanner  results, and no others    osv-scanner --format json, v1 and v2
 //	             than osv-scanner writes
-//	mcp-scanner  scan_results              Cisco mcp-scanner --raw
+//	mcp-scanner  scan_results              Cisco mcp-scanner --format raw
 //
 // # What counts as what
 //

@@ -61,7 +61,7 @@ type osvGroup struct {
 
 type osvFound struct {
 	id       string
-	severity Severity
+	severity grade
 }
 
 func (r *reader) osv(text []byte) error {

@@ -153,7 +153,7 @@ func (r *reader) fail(format string, args ...any) {
 }
 
 // against counts n findings that speak against the report.
-func (r *reader) against(kind Kind, s Severity, n int, id string) {
+func (r *reader) against(kind Kind, s grade, n int, id string) {
 	if n > maxItems || r.Counts.Against()+n > maxItems*10 {
 		r.fail("got %d findings of one, want at most %d", n, maxItems)
 		return

@@ -169,7 +169,7 @@ func (c Counts) String() string {
 	var parts []string
 	for _, p := range []struct {
 		n    int
-		name Severity
+		name grade
 	}{{c.Critical, critical}, {c.High, high}, {c.Medium, medium}, {c.Low, low}, {c.Unknown, unknown}} {
 		if p.n > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", p.n, p.name))

@@ -299,7 +299,7 @@ func (r *reader) sarifHarmless(kind string) {
 	}
 }
 
-func (r *reader) sarifLevel(id, level string, score Severity) {
+func (r *reader) sarifLevel(id, level string, score grade) {
 	severity := score
 	switch level {
 	case "error":

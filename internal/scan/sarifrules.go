@@ -9,7 +9,7 @@ import (
 
 // scoreOf reads a security-severity. It is empty where there is none, or 0; what
 // is no score is unknown, which speaks against.
-func scoreOf(v jsontext.Value) Severity {
+func scoreOf(v jsontext.Value) grade {
 	text := strings.Trim(string(v), `"`)
 	if text == "" || text == "null" || strings.Trim(text, "0.") == "" {
 		return ""
@@ -29,7 +29,7 @@ type sarifRules struct {
 
 type sarifDefault struct {
 	level string
-	score Severity
+	score grade
 }
 
 var sarifLevels = []string{"none", "note", "warning", "error"}

@@ -5,20 +5,20 @@ import (
 	"strings"
 )
 
-// Severity is how bad a finding is, on the scale that the formats share.
-type Severity string
+// grade is how bad a finding is, on the scale that the formats share.
+type grade string
 
 const (
-	critical Severity = "critical"
-	high     Severity = "high"
-	medium   Severity = "medium"
-	low      Severity = "low"
-	unknown  Severity = "unknown"
+	critical grade = "critical"
+	high     grade = "high"
+	medium   grade = "medium"
+	low      grade = "low"
+	unknown  grade = "unknown"
 )
 
 // severityNamed reads the words of trivy, grype, OSV and mcp-scanner, which differ in
 // case and little else. A word of none of them is unknown, which speaks against.
-func severityNamed(word string) Severity {
+func severityNamed(word string) grade {
 	switch strings.ToLower(word) {
 	case "critical":
 		return critical
@@ -34,7 +34,7 @@ func severityNamed(word string) Severity {
 
 // severityScored reads a CVSS score from 0 to 10 by the bands of CVSS 3.1 §5. A
 // text that is no score, or 0, is unknown.
-func severityScored(text string) Severity {
+func severityScored(text string) grade {
 	score, err := strconv.ParseFloat(text, 64)
 	switch {
 	case err != nil || !(score > 0 && score <= 10): // NaN, too
@@ -50,7 +50,7 @@ func severityScored(text string) Severity {
 }
 
 // add counts n findings.
-func (c *Counts) add(s Severity, n int) {
+func (c *Counts) add(s grade, n int) {
 	switch s {
 	case critical:
 		c.Critical += n

@@ -84,16 +84,20 @@ func (r *reader) target(name, digest string, whole bool) {
 // A name with characters that cannot be seen is left out.
 func publicName(name string) string {
 	name, _, _ = strings.Cut(strings.TrimSpace(name), "@sha256:")
-	if i := strings.IndexAny(name, " \t\n"); i >= 0 {
-		name = name[:i]
-	}
-	if u, err := url.Parse(name); err == nil && u.Host != "" {
+	word, _, more := strings.Cut(name, " ")
+	switch u, err := url.Parse(word); {
+	case absolute(name):
+		// A path with a space, or a command by its path: which, nobody knows.
+		if name = lastElement(name); more {
+			name = ""
+		}
+	case err == nil && u.Host != "":
 		u.User, u.RawQuery, u.ForceQuery, u.Fragment, u.RawFragment = nil, "", false, "", ""
 		name = u.String()
-	} else if strings.Contains(name, "://") && !strings.HasPrefix(name, "file://") {
-		return ""
-	} else {
-		name = lastElement(withoutUser(name))
+	case strings.Contains(word, "://"):
+		name = "" // no URL that can be read
+	default:
+		name = withoutUser(word)
 	}
 	if printable(name, maxTargetName) != nil {
 		return ""
@@ -101,21 +105,24 @@ func publicName(name string) string {
 	return name
 }
 
-// lastElement cuts an absolute path, of Unix or Windows, to its last element.
-func lastElement(path string) string {
-	drive := len(path) > 2 && path[1] == ':' && (path[2] == '\\' || path[2] == '/')
-	home := strings.HasPrefix(path, "~")
-	if !drive && !home && !strings.HasPrefix(path, "/") && !strings.HasPrefix(path, `\`) && !strings.HasPrefix(path, "file:") {
-		return path
+// absolute says whether name is an absolute path, of Unix or Windows, or one from
+// somebody's home.
+func absolute(name string) bool {
+	if len(name) > 2 && name[1] == ':' && (name[2] == '\\' || name[2] == '/') {
+		return true
 	}
+	return strings.HasPrefix(name, "file:") || name != "" && strings.Contains(`/\~`, name[:1])
+}
+
+func lastElement(path string) string {
 	path = strings.TrimRight(path, `/\`)
 	return path[strings.LastIndexAny(path, `/\`)+1:]
 }
 
-// withoutUser cuts "user:password@" from a location without scheme. The @ of a
-// package's scope or version has no colon before it.
+// withoutUser cuts "user:password@" from a location without scheme. Before the @
+// of a package's scope or version there is no colon, or a path.
 func withoutUser(name string) string {
-	if i := strings.LastIndexByte(name, '@'); i > 0 && strings.Contains(name[:i], ":") {
+	if i := strings.LastIndexByte(name, '@'); i > 0 && strings.Contains(name[:i], ":") && !strings.Contains(name[:i], "/") {
 		return name[i+1:]
 	}
 	return name
