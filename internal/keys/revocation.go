@@ -20,8 +20,8 @@ type Revocation struct {
 	// name. Zero where only its name is known, as when the document no longer
 	// shows the key and no [Documents] saw it there.
 	Revoked PublicKey
-	// Remembered says that the document lacks the notice, which it had earlier
-	// (decision 17).
+	// Remembered says that the notice held earlier, and that the document lacks
+	// it now or proves it no more (decision 17).
 	Remembered bool
 }
 
