@@ -6,8 +6,9 @@ import "fmt"
 type Evidence struct {
 	// Tool is the manifest's entry, nil when the manifest does not know the tool.
 	Tool *Tool
-	// Attestations are those that hold; Lapsed those that hold but for their time.
-	Attestations, Lapsed []Attestation
+	// Standing is what the attestations come to. It is the same for every tool of
+	// a manifest, and costs the square of their number.
+	Standing Standing
 	// Quorum is how many holders trust asks for.
 	Quorum Quorum
 	// Interface, Artifact, Chain and Provenance say how each check ended.
@@ -53,9 +54,8 @@ func Requirements(e Evidence) []Requirement {
 	if t.Provenance != nil {
 		p = *t.Provenance
 	}
-	standing := StandingOf(e.Attestations, e.Lapsed)
 	quorum := func(level int, role Role, attestationType, name, who string) Requirement {
-		have, need := standing.Holders(role, attestationType), e.Quorum.of(role)
+		have, need := e.Standing.Holders(role, attestationType), e.Quorum.of(role)
 		if need > 1 {
 			name = fmt.Sprintf("%s, by %d of those who may (it has %d)", name, need, have)
 		}
@@ -103,7 +103,7 @@ func Requirements(e Evidence) []Requirement {
 	independent.Met = independent.Met || quorum(3, RoleAuditor, "", "", "").Met
 	return append(reqs,
 		independent,
-		Requirement{Level: 3, Name: "nobody whom you trust speaking against it", Met: len(standing.Against) == 0, Who: "the scanner or auditor who found something, by looking again"},
+		Requirement{Level: 3, Name: "nobody whom you trust speaking against it", Met: len(e.Standing.Against) == 0, Who: "the scanner or auditor who found something, by looking again"},
 		field(3, "provenance.build_attestation_uri", p.BuildAttestationURI != ""),
 		field(3, fmt.Sprintf("provenance.slsa_level of 2 or more (it is %d)", slsa), slsa >= 2),
 		check(3, "SLSA provenance that verifies", e.Provenance, "you: let the provenance be checked"))
@@ -122,7 +122,7 @@ func Level(reqs []Requirement) int {
 }
 
 // SealedLevel is the level that the manifest would support if every check of
-// what it names were made and held (decision 13): e has the attestations. It is
+// what it names were made and held (decision 13): e has their standing. It is
 // for people: no policy stands on it.
 func SealedLevel(m *Manifest, e Evidence) int {
 	level := 3

@@ -251,7 +251,7 @@ func TestLevels(t *testing.T) {
 	}{
 		"all of level 1":     {func(*seal.Evidence) {}, 1},
 		"not in manifest":    {func(e *seal.Evidence) { e.Tool = nil }, 0},
-		"no signature":       {func(e *seal.Evidence) { e.Attestations = nil }, 0},
+		"no signature":       {func(e *seal.Evidence) { e.Standing = seal.Standing{} }, 0},
 		"interface broken":   {func(e *seal.Evidence) { e.Interface = seal.Broken }, 0},
 		"interface not seen": {func(e *seal.Evidence) { e.Interface = seal.NotMade }, 0},
 		"no provenance":      {func(e *seal.Evidence) { e.Tool.Provenance = nil }, 0},
@@ -260,7 +260,7 @@ func TestLevels(t *testing.T) {
 	} {
 		tool, prov := full, *full.Provenance
 		tool.Provenance = &prov
-		e := seal.Evidence{Tool: &tool, Attestations: []seal.Attestation{publisher}, Interface: seal.Holds}
+		e := seal.Evidence{Tool: &tool, Standing: seal.StandingOf([]seal.Attestation{publisher}, nil), Interface: seal.Holds}
 		tt.change(&e)
 		if got := seal.Level(seal.Requirements(e)); got != tt.want {
 			t.Errorf("%s: got level %d, want %d", name, got, tt.want)

@@ -84,12 +84,15 @@ func (r *run) words() (attestations, lapsed []seal.Attestation) {
 	return attestations, lapsed
 }
 
+// standing is what those words come to.
+func (r *run) standing() seal.Standing { return seal.StandingOf(r.words()) }
+
 // toRemember is what to keep of the words against this release, and whether any
 // of them stands. Those without a signed time are left out: anybody can have
 // labelled them, and nothing could take them back.
 func (r *run) toRemember() (against []Against, standing bool) {
-	attestations, lapsed := r.words()
-	stands := seal.StandingOf(attestations, lapsed).Against
+	attestations, _ := r.words()
+	stands := r.standing().Against
 	for _, a := range attestations {
 		if a.Role == seal.RolePublisher || !seal.Negative(a.Type) || !a.Bound {
 			continue

@@ -14,12 +14,12 @@ func (r *run) levels() {
 	roles := r.roles()
 	live := r.result.Observed == Live
 	least, anyLive := 3, false
-	attestations, lapsed := r.words()
-	r.result.SealedLevel = seal.SealedLevel(r.opened.Manifest, seal.Evidence{Attestations: attestations, Lapsed: lapsed, Quorum: r.Quorum})
+	standing := r.standing()
+	r.result.SealedLevel = seal.SealedLevel(r.opened.Manifest, seal.Evidence{Standing: standing, Quorum: r.Quorum})
 	for _, name := range r.order {
 		c := r.checks[name]
 		e := seal.Evidence{
-			Tool: c.sealed, Attestations: attestations, Lapsed: lapsed, Quorum: r.Quorum,
+			Tool: c.sealed, Standing: standing, Quorum: r.Quorum,
 			Artifact: c.artifact, Provenance: c.provenance, Chain: c.chain, NotFirst: c.notFirst, Warranted: c.warranted,
 		}
 		if live {
@@ -45,7 +45,7 @@ func (r *run) levels() {
 	}
 	r.missing()
 	r.claim()
-	r.negative(seal.StandingOf(attestations, lapsed))
+	r.negative(standing)
 }
 
 // negative reports who speaks against the release. It takes level 3 away and is
