@@ -4,6 +4,8 @@ import (
 	"context"
 	"time"
 
+	"github.com/opencontainers/go-digest"
+
 	"github.com/mcp-integrity/seal-action/seal/fingerprint"
 )
 
@@ -13,7 +15,9 @@ import (
 type FirstUse interface {
 	// Meet compares what a server serves now with what is kept of it. What is met
 	// for the first time is kept. What changed is kept beside it, for somebody to
-	// accept or to block: being seen twice does not make it accepted.
+	// accept or to block: being seen twice does not make it accepted. Only an
+	// observation that is [Live] is kept; any other is compared and forgotten. An
+	// error says that nothing can be said about the server: it is no first use.
 	Meet(ctx context.Context, server FirstUseKey, seen Observation, now time.Time) (Meeting, error)
 }
 
@@ -27,23 +31,48 @@ type FirstUseKey struct {
 
 // Meeting is what came of meeting a server.
 type Meeting struct {
-	// First says that it was met for the first time; Since is when that was.
+	// First says that nothing was kept of it; Since is when it was first met.
 	First bool
 	Since time.Time
-	// Blocked says that somebody blocked the server.
-	Blocked bool
+	// Blocked says that somebody blocked the server, and BlockedTools which of the
+	// tools that it serves somebody blocked, whether they differ or not.
+	Blocked      bool
+	BlockedTools []string
+	// Pending names what was kept beside the accepted tools, so that somebody can
+	// accept just that; "" where nothing was.
+	Pending digest.Digest
+	// Unkept is why what changed could not be kept beside it; nil where it was, or
+	// where there was nothing to keep. The comparison holds all the same.
+	Unkept error
 	// Changes are the tools that differ from those that are accepted, by name.
 	Changes []FirstUseChange
 }
 
+// FirstUseKind is how a tool differs from what is accepted.
+type FirstUseKind string
+
+// The kinds of changes. A removed tool stays among the accepted ones, so that it
+// cannot come back as another.
+const (
+	ToolAdded   FirstUseKind = "added"
+	ToolRemoved FirstUseKind = "removed"
+	ToolChanged FirstUseKind = "changed"
+)
+
 // FirstUseChange is one tool that differs from what is accepted.
 type FirstUseChange struct {
 	Tool string
+	Kind FirstUseKind
 	// Blocked says that somebody blocked this tool.
 	Blocked bool
+	// AcceptedAt is when the old one was accepted; the zero time for an added tool.
+	AcceptedAt time.Time
 	// Old and New are the tool as it was accepted and as it is served now. Raw is
-	// empty where it is added or removed.
+	// empty where it is added or removed, and where the store has no room for it:
+	// Kind tells these apart.
 	Old, New fingerprint.Tool
+	// OldDigests and NewDigests are their fingerprints, zero where there is none.
+	OldDigests, NewDigests fingerprint.Digests
 	// Components are those that differ; none where the tool is added or removed.
 	Components []fingerprint.Component
 }

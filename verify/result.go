@@ -54,6 +54,9 @@ type Result struct {
 	Chain *Chain `json:"chain,omitempty"`
 	// Missing is what the next level needs and nobody provided.
 	Missing []Missing `json:"missing,omitempty"`
+	// FirstUse is what came of meeting a server that has no manifest; nil where it
+	// was not compared with what is kept of it.
+	FirstUse *FirstUseReport `json:"first_use,omitempty"`
 }
 
 // Publisher names who signed, and the line to pin.

@@ -17,6 +17,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -35,7 +36,7 @@ type Surface interface {
 
 // ErrUnavailable says that a check could not be made: something did not
 // answer, or died.
-var ErrUnavailable = errors.New("could not be observed")
+var ErrUnavailable = seal.ErrUnavailable
 
 // Observation is what a [Surface] saw.
 type Observation struct {
@@ -44,7 +45,10 @@ type Observation struct {
 	// ClaimedLevel is the server's claim in the MCP extension (MIS §17), nil
 	// where it makes none. It is compared, never believed.
 	ClaimedLevel *int
-	Tools        []fingerprint.Tool
+	// ManifestURL is where the server says that its manifest is (MIS §17.1), ""
+	// where it says nothing. What is found there proves itself like any other.
+	ManifestURL string
+	Tools       []fingerprint.Tool
 }
 
 // ArtifactSource hashes the artifacts that the caller has.
@@ -103,7 +107,10 @@ type Verifier struct {
 	// Quorum is how many holders of a role trust asks for, where it is not one.
 	Quorum seal.Quorum
 	// Rules stand beside the policy's level, and act as it does.
-	Rules  []Rule
+	Rules []Rule
+	// Found is what the caller noticed while it put trust together, such as a key
+	// document that lost a revocation. It stands among the advisories.
+	Found  []Finding
 	Policy seal.Policy
 	Now    func() time.Time
 }
@@ -117,7 +124,7 @@ func (v *Verifier) Verify(ctx context.Context, envelope []byte) *Result {
 		Observed:      Nothing,
 		Policy:        v.Policy.String(),
 		VerifiedAt:    seal.NewTimestamp(r.now),
-		Results:       []ToolResult{}, Advisories: []Finding{}, Errors: []Finding{}, Skipped: []Skip{},
+		Results:       []ToolResult{}, Advisories: slices.Concat([]Finding{}, v.Found), Errors: []Finding{}, Skipped: []Skip{},
 	}
 	if r.open(ctx, envelope) {
 		r.identity()

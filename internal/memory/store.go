@@ -14,8 +14,7 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/rogpeppe/go-internal/lockedfile"
-
+	"github.com/mcp-integrity/seal-action/internal/vault"
 	"github.com/mcp-integrity/seal-action/seal/strictjson"
 	"github.com/mcp-integrity/seal-action/verify"
 )
@@ -82,7 +81,7 @@ func (m *Memory) openAlone(ctx context.Context) (*store, error) {
 // open takes the lock, alone where the flags ask for writing, and reads what is
 // no server's.
 func (m *Memory) open(ctx context.Context, flag int) (*store, error) {
-	if err := checkPrivateDir(m.dir); err != nil {
+	if err := vault.CheckDir(m.dir); err != nil {
 		return nil, m.unusable("", err)
 	}
 	lock, err := m.lock(ctx, flag)
@@ -97,34 +96,13 @@ func (m *Memory) open(ctx context.Context, flag int) (*store, error) {
 	return s, nil
 }
 
-// lock waits for the lock until ctx ends, or for lockWait. The system's call
-// cannot be interrupted: where it comes too late, the lock is given back.
+// lock waits for the lock until ctx ends, or for lockWait.
 func (m *Memory) lock(ctx context.Context, flag int) (io.Closer, error) {
-	ctx, cancel := context.WithTimeout(ctx, lockWait)
-	defer cancel()
-	type result struct {
-		file *lockedfile.File
-		err  error
+	lock, err := vault.LockFile(ctx, filepath.Join(m.dir, lockName), flag, lockWait)
+	if err != nil {
+		return nil, m.unusable(lockName, err)
 	}
-	done := make(chan result, 1)
-	go func() {
-		f, err := lockedfile.OpenFile(filepath.Join(m.dir, lockName), flag, 0o600)
-		done <- result{f, err}
-	}()
-	select {
-	case r := <-done:
-		if r.err != nil {
-			return nil, m.unusable(lockName, r.err)
-		}
-		return r.file, nil
-	case <-ctx.Done():
-		go func() {
-			if r := <-done; r.err == nil {
-				r.file.Close()
-			}
-		}()
-		return nil, m.unusable(lockName, fmt.Errorf("another process holds the lock: %w", ctx.Err()))
-	}
+	return lock, nil
 }
 
 // load reads the secret and heads. A directory that has neither must have no
@@ -295,69 +273,32 @@ func (s *store) unseal(name string, data []byte) ([]byte, bool) {
 
 // readFile returns a file's bytes; nil where there is none.
 func (s *store) readFile(name string, limit int64) ([]byte, error) {
-	path := filepath.Join(s.dir, name)
-	info, err := os.Lstat(path) // a FIFO would make Open wait
+	data, err := vault.ReadFile(filepath.Join(s.dir, name), limit)
+	var changed *vault.ChangedError
 	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return nil, nil
+	case errors.As(err, &changed):
+		return nil, s.changed(name, "%w", err)
 	case err != nil:
-		return nil, s.unusable(name, err)
-	case !info.Mode().IsRegular():
-		return nil, s.changed(name, "got a file of mode %s, want a regular one", info.Mode())
-	case info.Size() > limit:
-		return nil, s.changed(name, "got %d bytes, want at most %d", info.Size(), limit)
-	}
-	if err := checkPrivate(path, info.Mode()); err != nil {
-		return nil, s.unusable(name, err)
-	}
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, s.unusable(name, err)
-	}
-	defer f.Close()
-	data := make([]byte, info.Size())
-	if _, err := io.ReadFull(f, data); err != nil {
 		return nil, s.unusable(name, err)
 	}
 	return data, nil
 }
 
 // write makes a file appear at once and whole, and on the disk. The temporary
-// name is ours while we hold the lock: what lies there is of a process that was
-// killed.
+// name is ours while we hold the lock.
 func (s *store) write(name string, data []byte) error {
 	if s.fault != nil {
 		if err := s.fault(name, false); err != nil {
 			return err
 		}
 	}
-	if err := s.replace(name, data); err != nil {
+	if err := vault.ReplaceFile(s.dir, name, tempName, data); err != nil {
 		return s.unusable(name, err)
 	}
 	if s.fault != nil {
 		return s.fault(name, true)
 	}
 	return nil
-}
-
-func (s *store) replace(name string, data []byte) error {
-	path, temp := filepath.Join(s.dir, name), filepath.Join(s.dir, tempName)
-	if err := os.Remove(temp); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	f, err := os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(data)
-	if err = errors.Join(err, f.Sync(), f.Close()); err == nil {
-		err = os.Rename(temp, path)
-	}
-	if err != nil {
-		os.Remove(temp)
-		return err
-	}
-	return syncDir(s.dir)
 }
 
 // stamp tells whether a server's file is the one that was read: every writer

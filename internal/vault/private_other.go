@@ -1,6 +1,6 @@
 //go:build !unix
 
-package memory
+package vault
 
 import (
 	"errors"
@@ -12,7 +12,8 @@ import (
 // person's configuration directory has an access list of its own.
 func checkPrivate(string, fs.FileMode) error { return nil }
 
-func checkPrivateDir(dir string) error {
+// CheckDir makes sure that dir is a directory.
+func CheckDir(dir string) error {
 	info, err := os.Stat(dir)
 	if err == nil && !info.IsDir() {
 		err = errors.New("want a directory")

@@ -1,6 +1,6 @@
 //go:build unix
 
-package memory
+package vault
 
 import (
 	"errors"
@@ -17,8 +17,8 @@ func checkPrivate(path string, mode fs.FileMode) error {
 	return nil
 }
 
-// checkPrivateDir refuses a directory in which others can replace files.
-func checkPrivateDir(dir string) error {
+// CheckDir refuses a directory in which others can replace files.
+func CheckDir(dir string) error {
 	info, err := os.Stat(dir)
 	switch {
 	case err != nil:

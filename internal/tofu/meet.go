@@ -1,0 +1,242 @@
+package tofu
+
+import (
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/opencontainers/go-digest"
+
+	"github.com/mcp-integrity/seal-action/seal"
+	"github.com/mcp-integrity/seal-action/seal/fingerprint"
+	"github.com/mcp-integrity/seal-action/verify"
+)
+
+// meet compares what is kept, nil where nothing is, with what was seen. The record
+// that it returns is to be written; nil where nothing is new.
+func (r *record) meet(seen *sight) (verify.Meeting, *record) {
+	switch {
+	case r == nil && !seen.live:
+		return verify.Meeting{First: true}, nil
+	case r == nil:
+		return verify.Meeting{First: true, Since: seen.now.Time}, first(seen)
+	}
+	m := verify.Meeting{Since: r.Since.Time, Blocked: r.Blocked, Changes: r.changes(seen.tools, seen.find)}
+	for _, t := range seen.tools {
+		if r.blocks(t.Name) {
+			m.BlockedTools = append(m.BlockedTools, t.Name)
+		}
+	}
+	if len(m.Changes) == 0 {
+		return m, nil
+	}
+	m.Pending = pendingDigest(seen.tools)
+	switch {
+	case r.Pending != nil && pendingDigest(r.Pending.Tools) == m.Pending:
+		return m, nil // it is kept already
+	case !seen.live:
+		m.Pending = ""
+		return m, nil
+	}
+	next := *r
+	next.Pending = &pending{Server: seen.info, Seen: seen.now, Tools: seen.withWords()}
+	for i := range next.Pending.Tools {
+		t := &next.Pending.Tools[i]
+		t.FirstSeen = r.firstSeen(t.Name, t.FirstSeen)
+	}
+	return m, &next
+}
+
+// first is the record of a server that was met for the first time.
+func first(seen *sight) *record {
+	r := &record{Key: seen.key, Server: seen.info, Since: seen.now, BlockedTools: []string{}, Tools: seen.withWords()}
+	for i := range r.Tools {
+		r.Tools[i].AcceptedAt = seen.now
+	}
+	return r
+}
+
+// firstSeen is when a tool of that name was first seen.
+func (r *record) firstSeen(name string, now seal.Timestamp) seal.Timestamp {
+	if t := find(r.Tools, name); t != nil {
+		return t.FirstSeen
+	}
+	if r.Pending != nil {
+		if t := find(r.Pending.Tools, name); t != nil {
+			return t.FirstSeen
+		}
+	}
+	return now
+}
+
+func find(tools []tool, name string) *tool {
+	if i, ok := slices.BinarySearchFunc(tools, tool{Name: name}, byName); ok {
+		return &tools[i]
+	}
+	return nil
+}
+
+func (s *sight) find(t *tool) fingerprint.Tool { return s.full[t.Name] }
+
+func (r *record) blocks(name string) bool {
+	_, ok := slices.BinarySearch(r.BlockedTools, name)
+	return ok
+}
+
+// changes are the differences of tools from those that are accepted, by name.
+func (r *record) changes(tools []tool, full func(*tool) fingerprint.Tool) []verify.FirstUseChange {
+	var all []verify.FirstUseChange
+	old, new := r.Tools, tools
+	for len(old) > 0 || len(new) > 0 {
+		var was, is *tool
+		if len(old) > 0 && (len(new) == 0 || old[0].Name <= new[0].Name) {
+			was = &old[0]
+		}
+		if len(new) > 0 && (len(old) == 0 || new[0].Name <= old[0].Name) {
+			is = &new[0]
+		}
+		if was != nil {
+			old = old[1:]
+		}
+		if is != nil {
+			new = new[1:]
+		}
+		if c, ok := change(was, is, full); ok {
+			c.Blocked = r.blocks(c.Tool)
+			all = append(all, c)
+		}
+	}
+	return all
+}
+
+// change compares one tool; one of was and is may be nil.
+func change(was, is *tool, full func(*tool) fingerprint.Tool) (verify.FirstUseChange, bool) {
+	switch {
+	case was == nil:
+		return verify.FirstUseChange{Tool: is.Name, Kind: verify.ToolAdded, New: full(is), NewDigests: is.Interface}, true
+	case is == nil:
+		return verify.FirstUseChange{Tool: was.Name, Kind: verify.ToolRemoved, AcceptedAt: was.AcceptedAt.Time, Old: was.full(), OldDigests: was.Interface}, true
+	case was.Interface == is.Interface:
+		return verify.FirstUseChange{}, false
+	}
+	c := verify.FirstUseChange{
+		Tool: is.Name, Kind: verify.ToolChanged, AcceptedAt: was.AcceptedAt.Time,
+		Old: was.full(), New: full(is), OldDigests: was.Interface, NewDigests: is.Interface,
+	}
+	for _, d := range fingerprint.Compare(was.Interface, is.Interface) {
+		c.Components = append(c.Components, d.Component)
+	}
+	return c, true
+}
+
+// pendingDigest names an observation, for somebody to accept just that.
+func pendingDigest(tools []tool) digest.Digest {
+	h := sha256.New()
+	fmt.Fprint(h, "mcp-integrity tofu pending v1")
+	for _, t := range tools {
+		fmt.Fprintf(h, "%d:%s%d:%s", len(t.Name), t.Name, len(t.Interface.Composite), t.Interface.Composite)
+	}
+	return digest.NewDigest(digest.SHA256, h)
+}
+
+// pendingChanges are those that nobody accepted yet.
+func (r *record) pendingChanges() []verify.FirstUseChange {
+	if r.Pending == nil {
+		return nil
+	}
+	return r.changes(r.Pending.Tools, (*tool).full)
+}
+
+func (r *record) entry() Entry {
+	e := Entry{FirstUseKey: r.Key, Info: r.Server, Since: r.Since, Blocked: r.Blocked, BlockedTools: r.BlockedTools, Tools: make([]Tool, 0, len(r.Tools))}
+	for _, t := range r.Tools {
+		e.Tools = append(e.Tools, Tool{Name: t.Name, Interface: t.Interface, FirstSeen: t.FirstSeen, AcceptedAt: t.AcceptedAt, Blocked: r.blocks(t.Name)})
+	}
+	if p := r.Pending; p != nil {
+		m := verify.Meeting{Since: r.Since.Time, Blocked: r.Blocked, Pending: pendingDigest(p.Tools), Changes: r.pendingChanges()}
+		for _, t := range p.Tools {
+			if r.blocks(t.Name) {
+				m.BlockedTools = append(m.BlockedTools, t.Name)
+			}
+		}
+		e.Pending = &Pending{Digest: m.Pending, Seen: p.Seen, Info: p.Server, Report: verify.NewFirstUseReport(r.Key, m)}
+	}
+	return e
+}
+
+// accept is [Store.Accept].
+func (r *record) accept(shown digest.Digest, now seal.Timestamp, names []string) error {
+	switch {
+	case r.Blocked:
+		return errors.New("the server is blocked: unblock it first")
+	case r.Pending == nil:
+		return fmt.Errorf("%w: nothing is pending", ErrNotPending)
+	}
+	if got := pendingDigest(r.Pending.Tools); got != shown {
+		return fmt.Errorf("%w: got %s, want %.80q", ErrNotPending, got, shown)
+	}
+	changes := r.pendingChanges()
+	for _, name := range names {
+		if !slices.ContainsFunc(changes, func(c verify.FirstUseChange) bool { return c.Tool == name }) {
+			return fmt.Errorf("tool %.100q: nothing of it is pending", name)
+		}
+		if r.blocks(name) {
+			return fmt.Errorf("tool %.100q is blocked: unblock it first", name)
+		}
+	}
+	for _, c := range changes {
+		if len(names) == 0 && !c.Blocked || slices.Contains(names, c.Tool) {
+			r.acceptTool(c.Tool, now)
+		}
+	}
+	if len(r.pendingChanges()) == 0 {
+		r.Server, r.Pending = r.Pending.Server, nil
+	}
+	return nil
+}
+
+func (r *record) acceptTool(name string, now seal.Timestamp) {
+	r.Tools = slices.DeleteFunc(r.Tools, func(t tool) bool { return t.Name == name })
+	if is := find(r.Pending.Tools, name); is != nil {
+		accepted := *is
+		accepted.AcceptedAt = now
+		i, _ := slices.BinarySearchFunc(r.Tools, accepted, byName)
+		r.Tools = slices.Insert(r.Tools, i, accepted)
+	}
+}
+
+// block is [Store.Block].
+func (r *record) block(names []string) error {
+	if len(names) == 0 {
+		r.Blocked = true
+	}
+	for _, name := range names {
+		known := find(r.Tools, name) != nil || r.Pending != nil && find(r.Pending.Tools, name) != nil
+		if !known {
+			return fmt.Errorf("tool %.100q: the server was never seen to have it", name)
+		}
+		if i, blocked := slices.BinarySearch(r.BlockedTools, name); !blocked {
+			r.BlockedTools = slices.Insert(r.BlockedTools, i, name)
+		}
+	}
+	return nil
+}
+
+// unblock is [Store.Unblock].
+func (r *record) unblock(names []string) error {
+	if len(names) == 0 {
+		if !r.Blocked {
+			return errors.New("the server is not blocked")
+		}
+		r.Blocked = false
+	}
+	for _, name := range names {
+		i, blocked := slices.BinarySearch(r.BlockedTools, name)
+		if !blocked {
+			return fmt.Errorf("tool %.100q is not blocked", name)
+		}
+		r.BlockedTools = slices.Delete(r.BlockedTools, i, i+1)
+	}
+	return nil
+}
