@@ -37,6 +37,8 @@ package clients
 import (
 	"fmt"
 	"slices"
+
+	"github.com/mcp-integrity/seal-action/internal/escape"
 )
 
 // What comes from outside is bounded.
@@ -57,6 +59,8 @@ const (
 	maxEntries = 1000
 	// maxArgs bounds arguments, variables and headers of one server, each.
 	maxArgs = 10_000
+	// maxPath bounds the name of a file in a report; Linux knows no longer one.
+	maxPath = 4096
 	// maxUp bounds the way from the project's directory up to its repository.
 	maxUp = 100
 )
@@ -99,12 +103,13 @@ type Problem struct {
 	Text   string // what is wrong, without a value from the file
 }
 
-// String returns "file:line: text".
+// String returns "file:line: text". A file's name is escaped: folders of a project
+// and of extensions are named by strangers.
 func (p Problem) String() string {
 	if p.Line == 0 {
-		return fmt.Sprintf("%s: %s", p.File, p.Text)
+		return fmt.Sprintf("%s: %s", escape.TerminalLimit(p.File, maxPath), p.Text)
 	}
-	return fmt.Sprintf("%s:%d: %s", p.File, p.Line, p.Text)
+	return fmt.Sprintf("%s:%d: %s", escape.TerminalLimit(p.File, maxPath), p.Line, p.Text)
 }
 
 // Options say where to look. Paths are paths of this machine; GOOS decides only
@@ -215,7 +220,7 @@ func (f *finder) load(src *source, file string) *document {
 	f.loaded, f.doc = file, nil
 	data, err := read(file, src.limit())
 	if err != nil {
-		f.problem(src.client, file, 0, "%v", err)
+		f.problem(src.client, file, 0, "%v", cause(err))
 		return nil
 	}
 	if data == nil {

@@ -106,14 +106,14 @@ func (f *finder) folders(src *source, dir, after string) []place {
 	d, err := os.Open(dir) // #nosec G304 -- a documented place
 	if err != nil {
 		if !errors.Is(err, fs.ErrNotExist) {
-			f.problem(src.client, dir, 0, "%v", err)
+			f.problem(src.client, dir, 0, "%v", cause(err))
 		}
 		return nil
 	}
 	defer d.Close()
 	names, err := d.Readdirnames(maxEntries + 1)
 	if err != nil && err != io.EOF {
-		f.problem(src.client, dir, 0, "%v", err)
+		f.problem(src.client, dir, 0, "%v", cause(err))
 	}
 	slices.Sort(names)
 	if len(names) > maxEntries {
@@ -155,6 +155,14 @@ func (f *finder) upwards() []string {
 		}
 	}
 	return []string{start}
+}
+
+// cause is err without the path, which stands beside it already.
+func cause(err error) error {
+	if p, ok := errors.AsType[*fs.PathError](err); ok {
+		return p.Err
+	}
+	return err
 }
 
 // read returns the bytes of a regular file, nil if there is no such file. Links

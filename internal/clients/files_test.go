@@ -28,32 +28,6 @@ func TestReadRefuses(t *testing.T) {
 	}
 }
 
-func TestLinksAreFollowed(t *testing.T) {
-	d := newDesk(t)
-	d.write("dotfiles/mcp.json", one)
-	d.write("dotfiles/e/gemini-extension.json", one)
-	d.mkdir("home/.cursor")
-	d.mkdir("home/.gemini/extensions")
-	d.write("home/.gemini/extensions/a-file", "")
-	for link, to := range map[string]string{"home/.cursor/mcp.json": "dotfiles/mcp.json", "home/.gemini/extensions/e": "dotfiles/e"} {
-		if err := os.Symlink(d.path(to), d.path(link)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	// Links that lead nowhere or round in a circle.
-	if err := os.Symlink(d.path("nowhere"), d.path("home/.gemini/settings.json")); err != nil {
-		t.Fatal(err)
-	}
-	d.mkdir("home/.codeium")
-	if err := os.Symlink(d.path("home/.codeium/mcp_config.json"), d.path("home/.codeium/mcp_config.json")); err != nil {
-		t.Fatal(err)
-	}
-	servers, problems := d.find("linux")
-	if len(servers) != 2 || len(problems) != 1 {
-		t.Errorf("got %v and %v, want two servers and a problem with the circle", servers, problems)
-	}
-}
-
 func TestManyFolders(t *testing.T) {
 	d := newDesk(t)
 	for i := range maxEntries + 1 {

@@ -16,6 +16,8 @@ import (
 	"slices"
 	"strings"
 	"sync"
+
+	"github.com/mcp-integrity/seal-action/internal/escape"
 )
 
 // salt makes keys worthless outside this process.
@@ -90,7 +92,7 @@ func (s Server) String() string {
 	if s.Command != "" {
 		what = fmt.Sprintf("%.100q, %d arguments", path.Base(strings.ReplaceAll(s.Command, `\`, "/")), len(s.Args))
 	}
-	return fmt.Sprintf("%s (%s) %.100q: %s, %s:%d", s.Client, s.Scope, s.Name, what, s.File, s.Line)
+	return fmt.Sprintf("%s (%s) %.100q: %s, %s:%d", s.Client, s.Scope, s.Name, what, escape.TerminalLimit(s.File, maxPath), s.Line)
 }
 
 // GoString is String, so that no way of printing shows a secret.

@@ -92,7 +92,7 @@ var (
 	// and https://code.visualstudio.com/docs/reference/variables-reference
 	vscode = &dialect{vars: syntaxEditor, urls: urlOnly, cwd: true, unfit: map[string]string{"envFile": whyEnvFile}}
 
-	// Cursor: https://cursor.com/docs/context/mcp (config interpolation)
+	// Cursor: https://cursor.com/docs/mcp (config interpolation)
 	cursor = &dialect{vars: syntaxEditor, urls: urlOnly, cwd: true, unfit: map[string]string{"envFile": whyEnvFile}}
 
 	// Windsurf: https://docs.windsurf.com/windsurf/cascade/mcp (config
@@ -121,8 +121,9 @@ func same(t string) systems { return systems{t, t, t} }
 var table = append(append([]source{
 	{client: "claude-desktop", scope: scopeUser, servers: mcpServers, read: claudeDesktop,
 		paths: same("{config}/Claude/claude_desktop_config.json")},
-	// Installed from the Microsoft Store (or as MSIX), the application sees its
-	// %APPDATA% here: https://learn.microsoft.com/windows/msix/desktop/desktop-to-uwp-behind-the-scenes
+	// Installed as MSIX, an application's %APPDATA% is redirected into its
+	// package: https://learn.microsoft.com/windows/msix/desktop/desktop-to-uwp-behind-the-scenes
+	// That this is the package is not documented, it is what people find.
 	{client: "claude-desktop", scope: scopeUser, servers: mcpServers, read: claudeDesktop,
 		paths: systems{windows: "{local}/Packages/Claude_pzs8sxrjxfjjc/LocalCache/Roaming/Claude/claude_desktop_config.json"}},
 
