@@ -207,6 +207,10 @@ func (c Code) Name() string {
 	return fmt.Sprintf("CODE_%d", int(c))
 }
 
+// ErrUnavailable says that a check could not be made: something did not answer,
+// or died. It says nothing against the release.
+var ErrUnavailable = errors.New("could not be observed")
+
 // Error is something wrong with a manifest or an attestation, by its code.
 type Error struct {
 	Code Code

@@ -144,23 +144,21 @@ func (r *attestRun) check(ctx context.Context) error {
 
 // expectedPublisher verifies the publisher as the options say.
 func (r *attestRun) expectedPublisher(ctx context.Context) (*verifier, error) {
-	public, err := r.documentKeys(ctx)
+	ring, err := r.documentKeys(ctx)
+	if err == nil && !r.given("jwks") {
+		ring, err = r.namespaceKeys(ctx, r.envelope)
+	}
 	if err != nil {
 		return nil, err
-	}
-	if len(public) == 0 {
-		if public, err = r.namespaceKeys(ctx, r.envelope); err != nil {
-			return nil, err
-		}
 	}
 	expected, named, err := r.expectedIdentity()
 	if err != nil {
 		return nil, err
 	}
-	v := &verifier{public: public, sigstore: r.sigstore}
+	v := &verifier{ring: ring, sigstore: r.sigstore}
 	trusted := authenticator{
-		sigstore: r.sigstore, named: len(public) > 0 || r.given("namespace"),
-		keys: seal.Keys{Public: sealKeys(public), Roles: []seal.Role{seal.RolePublisher}},
+		sigstore: r.sigstore, named: len(ring.public) > 0 || r.given("namespace"),
+		keys: ring.seal(), documents: ring.documents,
 	}
 	if named {
 		trusted.expected = []seal.Identity{expected}

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -12,7 +11,6 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
-	"github.com/mcp-integrity/seal-action/internal/keys"
 	"github.com/mcp-integrity/seal-action/internal/scan"
 	"github.com/mcp-integrity/seal-action/seal"
 	"github.com/mcp-integrity/seal-action/seal/strictjson"
@@ -94,48 +92,6 @@ func (r *attestRun) fromReport(path string, into map[string]jsontext.Value) erro
 	}
 	return nil
 }
-
-// namespaceKeys are the keys of the document at a namespace's own domain
-// (decision 12), where a key, and no certificate, has signed.
-func (i *invocation) namespaceKeys(ctx context.Context, e *seal.Envelope) ([]keys.PublicKey, error) {
-	domain := domainOf(i.str("namespace"))
-	if domain == "" || i.has("offline") && i.is("offline") || !slices.ContainsFunc(e.Signatures, publishersKey) {
-		return nil, nil
-	}
-	url := "https://" + domain + wellKnownKeys
-	i.note("keys: %s", url)
-	set, err := i.readJWKS(ctx, url)
-	if err != nil {
-		return nil, err
-	}
-	return set.Keys, nil
-}
-
-// publishersKey says that a signature calls itself a publisher's, under a key.
-func publishersKey(s seal.Signature) bool {
-	statement, err := seal.StatementOf(s)
-	return (s.Role == seal.RolePublisher || s.Role == "") && (err != nil || !seal.IsBundle(statement))
-}
-
-// wellKnownKeys is where a publisher's keys lie on a domain (MIS §16.1).
-const wellKnownKeys = "/.well-known/mcp-integrity-keys.json"
-
-// domainOf is the domain that a namespace names backwards: com.example is
-// example.com. A forge's and a desk's namespace have none.
-func domainOf(namespace string) string {
-	if _, err := seal.NamespaceIdentity(namespace); err == nil {
-		return ""
-	}
-	labels := strings.Split(namespace, ".")
-	forge := strings.HasPrefix(namespace, "io.github.") || strings.HasPrefix(namespace, "io.gitlab.")
-	if len(labels) < 2 || forge || labels[0] == "local" || !domainForm.MatchString(namespace) {
-		return ""
-	}
-	slices.Reverse(labels)
-	return strings.Join(labels, ".")
-}
-
-var domainForm = regexp.MustCompile(`^[a-z]{2,63}(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)+$`)
 
 // attestReport is what attest says in JSON.
 type attestReport struct {

@@ -105,18 +105,9 @@ func stemsOf(stem string) []string {
 
 // memoryOf gives the verifier what earlier runs of this user verified.
 func (i *invocation) memoryOf(v *verifier) error {
-	dir := i.str("memory")
-	switch {
-	case dir == "none":
-		return nil
-	case i.str("key") == "local":
+	dir := i.stateDir("memory")
+	if dir == "" || i.str("key") == "local" {
 		return nil // what this desk sealed for itself is no release
-	case dir == "":
-		config, err := i.ConfigDir()
-		if err != nil || !filepath.IsAbs(config) {
-			return nil // a user without a place for it remembers nothing
-		}
-		dir = filepath.Join(config, "mcp-integrity", "memory")
 	}
 	m, err := memory.Open(dir)
 	if err != nil {

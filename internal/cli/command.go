@@ -27,6 +27,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/mcp-integrity/seal-action/internal/escape"
+	"github.com/mcp-integrity/seal-action/internal/keys"
 )
 
 // The exit codes.
@@ -224,6 +225,8 @@ type invocation struct {
 	said   map[string]bool
 	// warnings are what warn has said, for reports.
 	warnings []string
+	// dropped are the key documents that lack a revocation which they had.
+	dropped []*keys.Regression
 }
 
 // warn is Command.warn, kept for reports.

@@ -199,23 +199,23 @@ func (i *invocation) readSealed(ctx context.Context, path string) (publish.Seale
 		return s, err
 	}
 	s.Provenance = source.data
-	return s, i.describeSealed(&s, result, v.public)
+	return s, i.describeSealed(&s, result, v.ring.public)
 }
 
 // publisherVerifier verifies as a consumer to whom any publisher is right whose
 // key is given, or whose certificate holds.
 func (i *invocation) publisherVerifier(ctx context.Context) (*verifier, error) {
-	public, err := i.publisherKeys(ctx)
+	ring, err := i.publisherKeys(ctx)
 	if err != nil {
 		return nil, err
 	}
-	v := &verifier{public: public}
+	v := &verifier{ring: ring}
 	if v.sigstore, err = sigstoreOf(i); err != nil {
 		return nil, err
 	}
 	v.Verifier = verify.Verifier{
 		Keys: authenticator{
-			sigstore: v.sigstore, keys: seal.Keys{Public: sealKeys(public), Roles: []seal.Role{seal.RolePublisher}},
+			sigstore: v.sigstore, keys: ring.seal(), documents: ring.documents,
 		},
 		IdentityExpected: true, Policy: seal.DefaultPolicy, Now: i.Now,
 	}

@@ -34,7 +34,7 @@ type sealRun struct {
 
 	places      []publish.Place
 	shown       []showing        // what the places had when the predecessor was read
-	formerKeys  []keys.PublicKey // those of --jwks
+	former      keyring          // the keys of --jwks
 	previous    *predecessor     // nil where there is none
 	first       bool             // places were asked, and had no earlier release
 	reused      bool             // this release is published already: its payload is used again
@@ -190,7 +190,8 @@ func (r *sealRun) verifyOwn(ctx context.Context) error {
 	}
 	if r.previous != nil && !r.reused && r.str("reroot") == "" {
 		a := r.ownAuthenticator()
-		a.keys.Public = append(a.keys.Public, sealKeys(r.formerKeys)...)
+		a.keys.Public = append(a.keys.Public, r.former.seal().Public...)
+		a.documents = r.former.documents
 		v.Chain, v.Ancestors = r.previous, a.others()
 	}
 	r.checked = v.Verify(ctx, r.envelope)

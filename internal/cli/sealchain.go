@@ -293,22 +293,18 @@ func (r *sealRun) refuse(release publish.Release, e verify.Finding) error {
 // same namespace, under our key, another key of ours, or a certificate of the
 // same repository.
 func (r *sealRun) expectOurselves(ctx context.Context) (*verify.Verifier, error) {
-	var public []keys.PublicKey
-	if r.key != nil {
-		public = append(public, r.key.Public())
+	var err error
+	if r.former, err = r.documentKeys(ctx); err != nil {
+		return nil, err
 	}
-	if name := r.str("jwks"); name != "" {
-		set, err := r.readJWKS(ctx, name)
-		if err != nil {
-			return nil, err
-		}
-		r.formerKeys = set.Keys
-		public = append(public, set.Keys...)
+	ring := r.former
+	if r.key != nil {
+		ring.public = append([]keys.PublicKey{r.key.Public()}, ring.public...)
 	}
 	// A certificate counts where this job's own is known: whoever has another one
 	// is not us. A person at a desk has none before it is signed; that the
 	// predecessor's is the same is checked when it is.
-	a := authenticator{sigstore: r.sigstore, named: true, keys: seal.Keys{Public: sealKeys(public), Roles: []seal.Role{seal.RolePublisher}}}
+	a := authenticator{sigstore: r.sigstore, named: true, keys: ring.seal(), documents: ring.documents}
 	switch b := r.build; {
 	case r.keyless && b != nil:
 		a.expected = []seal.Identity{{Issuer: issuerOfBuild(b), Repository: b.SourceRepo(), SelfHosted: true}}

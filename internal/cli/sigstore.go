@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"sync"
 
 	"github.com/mcp-integrity/seal-action/internal/keyless"
+	"github.com/mcp-integrity/seal-action/internal/keys"
 	"github.com/mcp-integrity/seal-action/provenance"
 	"github.com/mcp-integrity/seal-action/seal"
 )
@@ -173,6 +175,8 @@ type authenticator struct {
 	expected []seal.Identity
 	// named says that the caller expects somebody, if only by key or namespace.
 	named bool
+	// documents say how keys stand: live, retired or revoked.
+	documents []keys.Set
 }
 
 // Authenticate implements [seal.Authenticator]. The trusted root is had when the
@@ -180,7 +184,7 @@ type authenticator struct {
 func (a authenticator) Authenticate(ctx context.Context, s seal.Signature, message []byte) (seal.Authenticated, error) {
 	statement, err := seal.StatementOf(s)
 	if err != nil || !seal.IsBundle(statement) {
-		return a.keys.Authenticate(ctx, s, message)
+		return a.byKey(ctx, s, message)
 	}
 	trust, err := a.sigstore.Trust(ctx)
 	if err != nil {
@@ -194,6 +198,21 @@ func (a authenticator) Authenticate(ctx context.Context, s seal.Signature, messa
 			"keyid %.100q: it was signed under the certificate of %.200q, and neither a key nor a namespace that was named proves that this is who is expected", s.KeyID, auth.Certificate.SAN)}
 	}
 	return auth, err
+}
+
+// byKey authenticates a signature under a key, unless the key was revoked.
+func (a authenticator) byKey(ctx context.Context, s seal.Signature, message []byte) (seal.Authenticated, error) {
+	who, err := a.keys.Authenticate(ctx, s, message)
+	switch {
+	case err == nil:
+		err = standing(a.documents, s, who)
+	case seal.CodeOf(err, 0) == seal.CodeSignatureKeyNotFound:
+		err = cmp.Or(revoked(a.documents, s), err)
+	}
+	if err != nil {
+		return seal.Authenticated{}, err
+	}
+	return who, nil
 }
 
 // others is whose signatures count on the releases before this one, and beside

@@ -10,7 +10,6 @@ import (
 
 	"github.com/kballard/go-shellquote"
 
-	"github.com/mcp-integrity/seal-action/internal/keys"
 	"github.com/mcp-integrity/seal-action/internal/publish"
 	"github.com/mcp-integrity/seal-action/seal"
 	"github.com/mcp-integrity/seal-action/verify"
@@ -81,8 +80,8 @@ func (i *invocation) whatItIs(err error) {
 type verifier struct {
 	verify.Verifier
 	sigstore *sigstore
-	public   []keys.PublicKey // those that were given
-	place    publish.Place    // where the manifest comes from; nil for a file
+	ring     keyring       // the publisher's keys, as they were given
+	place    publish.Place // where the manifest comes from; nil for a file
 }
 
 // prepare has the trusted root at hand where the manifest was signed under a
@@ -114,11 +113,11 @@ func (i *invocation) verifier(ctx context.Context) (*verifier, error) {
 	if i.is("offline") && s != nil && s.target.URL != "" {
 		return nil, usagef("--offline and --server-url exclude each other")
 	}
-	public, err := i.publisherKeys(ctx)
+	ring, err := i.publisherKeys(ctx)
 	if err != nil {
 		return nil, err
 	}
-	v := &verifier{public: public}
+	v := &verifier{ring: ring}
 	if v.sigstore, err = sigstoreOf(i); err != nil {
 		return nil, err
 	}
@@ -130,12 +129,12 @@ func (i *invocation) verifier(ctx context.Context) (*verifier, error) {
 	// A key that is pinned is not to be replaced by a certificate of anybody in
 	// the same organisation: beside a key, an identity counts where it is named
 	// for its own sake.
-	if named && (len(public) == 0 || expected.Repository != "" || expected.SAN != "") {
+	if named && (len(ring.public) == 0 || expected.Repository != "" || expected.SAN != "") {
 		identities = append(identities, expected)
 	}
 	trusted := authenticator{
-		sigstore: v.sigstore, expected: identities, named: len(public) > 0 || i.str("namespace") != "",
-		keys: seal.Keys{Public: sealKeys(public), Roles: []seal.Role{seal.RolePublisher}},
+		sigstore: v.sigstore, expected: identities, named: len(ring.public) > 0 || i.str("namespace") != "",
+		keys: ring.seal(), documents: ring.documents,
 	}
 	v.Verifier = verify.Verifier{
 		Keys: trusted, Ancestors: trusted.others(),
@@ -143,7 +142,7 @@ func (i *invocation) verifier(ctx context.Context) (*verifier, error) {
 		// A key is there since somebody gave it; a certificate's identity is
 		// compared by its own authenticator.
 		IdentityExpected:   true,
-		NeedsKey:           len(public) > 0,
+		NeedsKey:           len(ring.public) > 0,
 		NeedsCertificate:   expected.Repository != "" || expected.SAN != "",
 		AllowUnboundUnsafe: i.is("allow-unbound"),
 		Policy:             policy,
@@ -176,76 +175,6 @@ func (i *invocation) beside(suffix string) string {
 		return ""
 	}
 	return sibling(i.manifestArgument(), suffix)
-}
-
-// publisherKeys reads the keys that --key and --jwks name. Both may be given.
-func (i *invocation) publisherKeys(ctx context.Context) ([]keys.PublicKey, error) {
-	var public []keys.PublicKey
-	switch name := i.str("key"); name {
-	case "":
-	case "local":
-		dir, err := i.ConfigDir()
-		if err != nil {
-			return nil, undecidedf("the local key: %w", err)
-		}
-		key, err := keys.LoadLocal(dir)
-		if err != nil {
-			return nil, usagef("--key local: %w", err)
-		}
-		public = append(public, key.Public())
-	default:
-		key, err := keys.ReadPublic(name)
-		if err != nil {
-			return nil, usagef("--key: %w", err)
-		}
-		public = append(public, key)
-	}
-	more, err := i.documentKeys(ctx)
-	return append(public, more...), err
-}
-
-// documentKeys reads the keys of the document that --jwks names.
-func (i *invocation) documentKeys(ctx context.Context) ([]keys.PublicKey, error) {
-	var public []keys.PublicKey
-	if name := i.str("jwks"); name != "" {
-		set, err := i.readJWKS(ctx, name)
-		if err != nil {
-			return nil, err
-		}
-		for _, s := range set.Skipped {
-			i.warn("%s: keys[%d] (%s) is not used: %s", name, s.Index, s.KeyID, s.Reason)
-		}
-		public = append(public, set.Keys...)
-	}
-	return public, nil
-}
-
-// sealKeys are keys as package seal takes them.
-func sealKeys(public []keys.PublicKey) []seal.PublicKey {
-	var out []seal.PublicKey
-	for _, k := range public {
-		out = append(out, k.Seal())
-	}
-	return out
-}
-
-func (i *invocation) readJWKS(ctx context.Context, name string) (keys.Set, error) {
-	if !isURL(name) {
-		set, err := keys.ReadSet(name)
-		if err != nil {
-			return set, usagef("--jwks: %w", err)
-		}
-		return set, nil
-	}
-	data, err := i.fetch(ctx, name, keys.MaxSetSize)
-	if err != nil {
-		return keys.Set{}, undecidedf("--jwks: %w", err)
-	}
-	set, err := keys.ParseSet(data)
-	if err != nil {
-		return set, failsf("--jwks %s: %w", name, err)
-	}
-	return set, nil
 }
 
 // defaultManifest is where a manifest lies in a package's root (MIS §18.3).

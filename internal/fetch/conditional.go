@@ -12,7 +12,7 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"github.com/mcp-integrity/seal-action/verify"
+	"github.com/mcp-integrity/seal-action/seal"
 )
 
 // Bounds on what a server says about its document.
@@ -64,7 +64,7 @@ func GetIfChanged(ctx context.Context, client *http.Client, u *url.URL, limit in
 	}
 	resp, err := client.Do(req)
 	if err != nil {
-		return Version{}, fmt.Errorf("%w: GET %s: %w", verify.ErrUnavailable, name, Quiet(err))
+		return Version{}, fmt.Errorf("%w: GET %s: %w", seal.ErrUnavailable, name, Quiet(err))
 	}
 	defer resp.Body.Close()
 	v := Version{Validators: validators(resp.Header), MaxAge: maxAge(resp.Header)}
@@ -77,12 +77,12 @@ func GetIfChanged(ctx context.Context, client *http.Client, u *url.URL, limit in
 		}
 		return v, nil
 	case resp.StatusCode == http.StatusNotFound || resp.StatusCode == http.StatusGone:
-		return Version{}, fmt.Errorf("%w: GET %s: %w (HTTP %d)", verify.ErrUnavailable, name, ErrNotFound, resp.StatusCode)
+		return Version{}, fmt.Errorf("%w: GET %s: %w (HTTP %d)", seal.ErrUnavailable, name, ErrNotFound, resp.StatusCode)
 	default:
-		return Version{}, fmt.Errorf("%w: GET %s: got HTTP %d, want 200", verify.ErrUnavailable, name, resp.StatusCode)
+		return Version{}, fmt.Errorf("%w: GET %s: got HTTP %d, want 200", seal.ErrUnavailable, name, resp.StatusCode)
 	}
 	if v.Body, err = io.ReadAll(io.LimitReader(resp.Body, limit+1)); err != nil {
-		return Version{}, fmt.Errorf("%w: GET %s: %w", verify.ErrUnavailable, name, err)
+		return Version{}, fmt.Errorf("%w: GET %s: %w", seal.ErrUnavailable, name, err)
 	}
 	if int64(len(v.Body)) > limit {
 		return Version{}, fmt.Errorf("GET %s: more than %d bytes", name, limit)

@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/mcp-integrity/seal-action/verify"
+	"github.com/mcp-integrity/seal-action/seal"
 )
 
 func TestConditional(t *testing.T) {
@@ -58,7 +58,7 @@ func TestConditional(t *testing.T) {
 			defer server.Close()
 			got, err := Conditional{Client(), 100}.Fetch(t.Context(), server.URL, tt.have)
 			if tt.wantErr != "" {
-				if err == nil || !strings.Contains(err.Error(), tt.wantErr) || !errors.Is(err, verify.ErrUnavailable) {
+				if err == nil || !strings.Contains(err.Error(), tt.wantErr) || !errors.Is(err, seal.ErrUnavailable) {
 					t.Errorf("error %v, want %q", err, tt.wantErr)
 				}
 				return

@@ -13,7 +13,7 @@ import (
 	"net/url"
 	"time"
 
-	"github.com/mcp-integrity/seal-action/verify"
+	"github.com/mcp-integrity/seal-action/seal"
 )
 
 // Bounds on what is fetched.
@@ -29,7 +29,7 @@ const (
 var ErrNotFound = errors.New("there is no such document")
 
 // Get asks for one document of at most limit bytes. What does not answer, or not
-// with 200, wraps [verify.ErrUnavailable], and [ErrNotFound] besides where the
+// with 200, wraps [seal.ErrUnavailable], and [ErrNotFound] besides where the
 // answer was 404 or 410. Errors name the URL without what may be a secret in it.
 func Get(ctx context.Context, client *http.Client, u *url.URL, limit int64) ([]byte, error) {
 	name := PublicURL(u.String())
@@ -42,19 +42,19 @@ func Get(ctx context.Context, client *http.Client, u *url.URL, limit int64) ([]b
 	req.Header.Set("Accept", "application/json, */*;q=0.5")
 	resp, err := client.Do(req)
 	if err != nil {
-		return nil, fmt.Errorf("%w: GET %s: %w", verify.ErrUnavailable, name, Quiet(err))
+		return nil, fmt.Errorf("%w: GET %s: %w", seal.ErrUnavailable, name, Quiet(err))
 	}
 	defer resp.Body.Close()
 	switch resp.StatusCode {
 	case http.StatusOK:
 	case http.StatusNotFound, http.StatusGone:
-		return nil, fmt.Errorf("%w: GET %s: %w (HTTP %d)", verify.ErrUnavailable, name, ErrNotFound, resp.StatusCode)
+		return nil, fmt.Errorf("%w: GET %s: %w (HTTP %d)", seal.ErrUnavailable, name, ErrNotFound, resp.StatusCode)
 	default:
-		return nil, fmt.Errorf("%w: GET %s: got HTTP %d, want 200", verify.ErrUnavailable, name, resp.StatusCode)
+		return nil, fmt.Errorf("%w: GET %s: got HTTP %d, want 200", seal.ErrUnavailable, name, resp.StatusCode)
 	}
 	data, err := io.ReadAll(io.LimitReader(resp.Body, limit+1))
 	if err != nil {
-		return nil, fmt.Errorf("%w: GET %s: %w", verify.ErrUnavailable, name, err)
+		return nil, fmt.Errorf("%w: GET %s: %w", seal.ErrUnavailable, name, err)
 	}
 	if int64(len(data)) > limit {
 		return nil, fmt.Errorf("GET %s: more than %d bytes", name, limit)

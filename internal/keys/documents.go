@@ -11,16 +11,16 @@ import (
 	"time"
 
 	"github.com/mcp-integrity/seal-action/internal/fetch"
-	"github.com/mcp-integrity/seal-action/verify"
+	"github.com/mcp-integrity/seal-action/seal"
 )
 
 // ErrDocuments says that what is remembered of JWKS documents cannot be
 // believed, or not be had. Nothing is taken from it then: to go on without it
-// would be to forget a revocation. It comes with [verify.ErrUnavailable].
+// would be to forget a revocation. It comes with [seal.ErrUnavailable].
 var ErrDocuments = errors.New("remembered key documents cannot be used")
 
 // ErrNotSeen says that a run without network needs a document that no earlier
-// run kept. It comes with [verify.ErrUnavailable].
+// run kept. It comes with [seal.ErrUnavailable].
 var ErrNotSeen = errors.New("no earlier run kept this key document")
 
 // Fetcher gets JWKS documents by URL; [fetch.Conditional] is one. It reads no
@@ -151,7 +151,7 @@ func (d *Documents) ask(ctx context.Context, source string, f Fetcher, kept *rec
 	}
 	if f == nil {
 		if kept.Body == nil {
-			return nil, nil, fmt.Errorf("%w: %w", ErrNotSeen, verify.ErrUnavailable)
+			return nil, nil, fmt.Errorf("%w: %w", ErrNotSeen, seal.ErrUnavailable)
 		}
 		return nil, errors.New("this run uses no network"), nil
 	}
@@ -161,13 +161,13 @@ func (d *Documents) ask(ctx context.Context, source string, f Fetcher, kept *rec
 		have = fetch.Validators{}
 	}
 	v, err := f.Fetch(ctx, source, have)
-	switch unanswered := errors.Is(err, verify.ErrUnavailable) && !errors.Is(err, fetch.ErrNotFound); {
+	switch unanswered := errors.Is(err, seal.ErrUnavailable) && !errors.Is(err, fetch.ErrNotFound); {
 	case err != nil && unanswered && ctx.Err() == nil && kept.fresh(at):
 		return nil, err, nil
 	case err != nil:
 		return nil, nil, err
 	case v.NotModified && kept.Body == nil:
-		return nil, nil, fmt.Errorf("%w: it was not modified, says the server, and was never had", verify.ErrUnavailable)
+		return nil, nil, fmt.Errorf("%w: it was not modified, says the server, and was never had", seal.ErrUnavailable)
 	case v.NotModified:
 		v.Body = kept.Body
 	}

@@ -17,7 +17,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/lockedfile"
 
-	"github.com/mcp-integrity/seal-action/verify"
+	"github.com/mcp-integrity/seal-action/seal"
 )
 
 const (
@@ -30,7 +30,7 @@ const (
 
 // unusable is the error of a directory that cannot be believed, or not be had.
 func (d *Documents) unusable(name string, err error) error {
-	return fmt.Errorf("%s: %w: %w: %w", filepath.Join(d.dir, name), ErrDocuments, verify.ErrUnavailable, err)
+	return fmt.Errorf("%s: %w: %w: %w", filepath.Join(d.dir, name), ErrDocuments, seal.ErrUnavailable, err)
 }
 
 // changed is [Documents.unusable] for what somebody else did to a file.
