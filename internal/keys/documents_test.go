@@ -14,7 +14,7 @@ import (
 	"time"
 
 	"github.com/mcp-integrity/seal-action/internal/fetch"
-	"github.com/mcp-integrity/seal-action/verify"
+	"github.com/mcp-integrity/seal-action/seal"
 )
 
 const source = "https://acme.example/.well-known/mcp-integrity-keys.json"
@@ -42,7 +42,7 @@ func (s *site) Fetch(_ context.Context, _ string, have fetch.Validators) (fetch.
 	return v, nil
 }
 
-var down = fmt.Errorf("%w: it does not answer", verify.ErrUnavailable)
+var down = fmt.Errorf("%w: it does not answer", seal.ErrUnavailable)
 
 func openDocuments(t testing.TB, dir string) *Documents {
 	t.Helper()
@@ -208,7 +208,7 @@ func TestDocumentsRevalidate(t *testing.T) {
 	}
 	s.err = down
 	doc := load(t, d, source, s)
-	if got := statuses(doc.Set, "a", "b"); got != "a live, b revoked" || !errors.Is(doc.Stale, verify.ErrUnavailable) || !doc.Checked.Equal(noon) {
+	if got := statuses(doc.Set, "a", "b"); got != "a live, b revoked" || !errors.Is(doc.Stale, seal.ErrUnavailable) || !doc.Checked.Equal(noon) {
 		t.Errorf("%s, %v", got, doc)
 	}
 	for name, tt := range map[string]struct {
@@ -217,7 +217,7 @@ func TestDocumentsRevalidate(t *testing.T) {
 	}{
 		"not fresh any more":     {down, time.Hour},
 		"from the future":        {down, -time.Second},
-		"it has no such file":    {fmt.Errorf("%w: %w", verify.ErrUnavailable, fetch.ErrNotFound), 0},
+		"it has no such file":    {fmt.Errorf("%w: %w", seal.ErrUnavailable, fetch.ErrNotFound), 0},
 		"it answers with no end": {errors.New("too large"), 0},
 	} {
 		d.now = func() time.Time { return noon.Add(tt.after) }
@@ -306,7 +306,7 @@ func TestDocumentsCorrupt(t *testing.T) {
 		}
 		for _, f := range []Fetcher{nil, &site{body: `{"keys":[]}`}} {
 			_, err := openDocuments(t, dir).Load(t.Context(), source, f)
-			if !errors.Is(err, ErrDocuments) || !errors.Is(err, verify.ErrUnavailable) || len(err.Error()) > 1200 {
+			if !errors.Is(err, ErrDocuments) || !errors.Is(err, seal.ErrUnavailable) || len(err.Error()) > 1200 {
 				t.Errorf("%s: %v", name, err)
 			}
 		}
