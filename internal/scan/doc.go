@@ -75,10 +75,11 @@
 //	 "report_digest":"sha256:…","rules":{"count":2,"digest":"sha256:…"},
 //	 "database":{"built":"…","digest":"sha256:…"},
 //	 "counts":{"critical":0,"high":0,"medium":0,"low":0,"unknown":0,"note":1,"passed":2},
-//	 "kinds":{"vulnerability":0},"suppressed":0,
+//	 "kinds":{},"suppressed":0,
 //	 "targets":[{"name":"docker.io/acme/server","digest":"sha256:…"}],"targets_total":1}
 //
-// Members about which the report is silent are left out. The digest of rules is
+// Members about which the report is silent are left out; kinds has those of which
+// there are findings; a SARIF log without a run has the tool "unknown". The digest of rules is
 // the SHA-256 of the line "mcp-integrity/scan-rules/v1", a line feed, and the
 // RFC 8785 form of the array of rule ids, each once, in the order of their bytes.
 // The statement is public: a target's name is cut to the last element of an

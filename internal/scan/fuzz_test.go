@@ -109,10 +109,10 @@ func largeSARIF(n int) []byte {
 	return []byte(s.String())
 }
 
-// TestHostileArraysLeaveNothingBehind: hundreds of thousands of empty values leave
+// TestHostileArraysLeaveNothingBehind: tens of thousands of empty values leave
 // nothing in memory, in whichever array they stand.
 func TestHostileArraysLeaveNothingBehind(t *testing.T) {
-	nulls, objects := strings.Repeat(",0", 200_000), strings.Repeat(",{}", 200_000)
+	nulls, objects := strings.Repeat(",0", 50_000), strings.Repeat(",{}", 50_000)
 	for name, data := range map[string]string{
 		"results":    `{"version":"2.1.0","runs":[{"tool":{"driver":{"name":"a"}},"results":[{}` + objects + `]}]}`,
 		"unknown":    `{"version":"2.1.0","runs":[{"tool":{"driver":{"name":"a"}},"results":[],"x":[0` + nulls + `]}]}`,

@@ -20,7 +20,7 @@ type grypeReport struct {
 		DB      grypeDB `json:"db"`
 	} `json:"descriptor"`
 
-	Rest jsontext.Value `json:",embed"`
+	unknowns
 }
 
 type grypeMatch struct {
@@ -90,7 +90,7 @@ func (r *reader) grype(text []byte) error {
 	if !report.Matches.present {
 		r.gap("it has no list of matches")
 	}
-	r.unread("the report", report.Rest)
+	r.unread("the report", report.Unknown)
 	r.grypeStatus(&report.Descriptor.DB.grypeStatus)
 	r.grypeStatus(&report.Descriptor.DB.Status)
 	return r.grypeSource(report.Source)

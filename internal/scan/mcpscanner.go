@@ -1,10 +1,6 @@
 package scan
 
-import (
-	"github.com/go-json-experiment/json/jsontext"
-
-	"github.com/mcp-integrity/seal-action/seal/strictjson"
-)
+import "github.com/mcp-integrity/seal-action/seal/strictjson"
 
 // mcpReport is the raw output of Cisco's mcp-scanner (docs/output-formats.md).
 type mcpReport struct {
@@ -12,7 +8,7 @@ type mcpReport struct {
 	Requested skip            `json:"requested_analyzers"`
 	Results   list[mcpResult] `json:"scan_results"`
 
-	Rest jsontext.Value `json:",embed"`
+	unknowns
 }
 
 type mcpResult struct {
@@ -28,7 +24,7 @@ type mcpResult struct {
 		Filtered int `json:"filtered_count"`
 	} `json:"meta_analysis"`
 
-	Rest jsontext.Value `json:",embed"`
+	unknowns
 
 	found int
 }
@@ -51,7 +47,7 @@ func (r *reader) mcp(text []byte) error {
 	if report.Results.n == 0 {
 		r.gap("it has no result: mcp-scanner looked at no tool")
 	}
-	r.unread("the report", report.Rest)
+	r.unread("the report", report.Unknown)
 	r.target(report.ServerURL, "", false)
 	return nil
 }
@@ -74,7 +70,7 @@ func (r *reader) mcpAnalyzer(name string, a *mcpAnalyzer) int {
 }
 
 func (r *reader) mcpResult(v *mcpResult) {
-	r.unread("a result", v.Rest)
+	r.unread("a result", v.Unknown)
 	name := v.ToolName + v.PromptName + v.ResourceURI
 	if v.Status != "completed" {
 		r.gap("the scan of %.60q has status %.40q", name, v.Status)

@@ -26,7 +26,7 @@ type osvResult struct {
 	Annotations skip             `json:"experimental_annotations"`
 	Packages    list[osvPackage] `json:"packages"`
 
-	Rest jsontext.Value `json:",embed"`
+	unknowns
 }
 
 type osvPackage struct {
@@ -40,7 +40,7 @@ type osvPackage struct {
 	Licenses        skip                   `json:"licenses"`
 	Violations      list[string]           `json:"license_violations"`
 
-	Rest jsontext.Value `json:",embed"`
+	unknowns
 
 	found  []osvFound
 	scores map[string]string // max_severity of the group, by id
@@ -78,7 +78,7 @@ func (r *reader) osv(text []byte) error {
 		}
 	}
 	report.Results.each = func(v *osvResult) {
-		r.unread("a result", v.Rest)
+		r.unread("a result", v.Unknown)
 		r.target(v.Source.Path, "", false)
 	}
 	if err := strictjson.DecodeOpen(text, &report); err != nil {
@@ -115,7 +115,7 @@ func osvStart(p *osvPackage) {
 // osvPackage counts the vulnerabilities of one package: those listed, and those
 // that stand in a group only.
 func (r *reader) osvPackage(p *osvPackage) {
-	r.unread("a package", p.Rest)
+	r.unread("a package", p.Unknown)
 	for _, f := range p.found {
 		if s := severityScored(p.scores[f.id]); s != unknown {
 			f.severity = s

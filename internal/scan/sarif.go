@@ -16,7 +16,7 @@ type sarifLog struct {
 	External   list[skip]     `json:"inlineExternalProperties"`
 	Properties skip           `json:"properties"`
 
-	Rest jsontext.Value `json:",embed"`
+	unknowns
 }
 
 type sarifRun struct {
@@ -49,7 +49,7 @@ type sarifRun struct {
 	SpecialLocations skip `json:"specialLocations"`
 	Properties       skip `json:"properties"`
 
-	Rest jsontext.Value `json:",embed"`
+	unknowns
 
 	rules     sarifRules
 	overrides bool
@@ -144,7 +144,7 @@ func (r *reader) sarif(text []byte) error {
 	if log.External.n > 0 {
 		r.gap("it keeps properties in inlineExternalProperties, which are not read")
 	}
-	r.unread("the log", log.Rest)
+	r.unread("the log", log.Unknown)
 	return nil
 }
 
@@ -225,7 +225,7 @@ func (r *reader) sarifRun(run *sarifRun) {
 	if len(run.External) > 0 && run.External.Kind() != 'n' {
 		r.gap("a run keeps properties in other files (externalPropertyFileReferences)")
 	}
-	r.unread("a run", run.Rest)
+	r.unread("a run", run.Unknown)
 
 	results := list[sarifResult]{
 		start: func(v *sarifResult) {

@@ -201,6 +201,57 @@ func TestFindings(t *testing.T) {
 	}
 }
 
+// TestSARIFCounts: where a level comes from does not only turn the verdict, it
+// says how bad the finding is.
+func TestSARIFCounts(t *testing.T) {
+	const rules = `{"id":"R1","defaultConfiguration":{"level":"error"}},{"id":"R2","defaultConfiguration":{"level":"note"},"properties":{"security-severity":"9.1"}}`
+	for result, want := range map[string]scan.Counts{
+		`{}`:                              {Medium: 1},
+		`{"ruleId":"R0"}`:                 {Medium: 1},
+		`{"ruleId":"R1"}`:                 {High: 1},
+		`{"ruleId":"R1/sub/sub"}`:         {High: 1},
+		`{"ruleId":"R1","level":"note"}`:  {Note: 1},
+		`{"ruleId":"R2"}`:                 {Critical: 1},
+		`{"ruleId":"R2","level":"error"}`: {Critical: 1},
+		`{"ruleId":"R1","ruleIndex":1}`:   {Critical: 1},
+		`{"level":"catastrophe"}`:         {Unknown: 1},
+		`{"kind":"maybe","level":"note"}`: {Unknown: 1},
+		`{"kind":"informational"}`:        {Note: 1},
+		`{"kind":"pass","level":"error"}`: {High: 1},
+		`{"level":"error","properties":{"security-severity":"2.0"}}`: {Low: 1},
+	} {
+		r, err := scan.Read([]byte(`{"version":"2.1.0","runs":[{"results":[` + result + `],"tool":{"driver":{"name":"a","rules":[` + rules + `]}}}]}`))
+		if err != nil {
+			t.Errorf("%s: %v", result, err)
+			continue
+		}
+		if d := cmp.Diff(want, r.Counts); d != "" {
+			t.Errorf("%s (-want +got)\n%s", result, d)
+		}
+	}
+}
+
+// TestGrypeDatabase: the database's state stands in one place up to schema 5 and
+// in another from 6 on.
+func TestGrypeDatabase(t *testing.T) {
+	report := func(db string) []byte {
+		return []byte(`{"matches":[],"source":{"type":"directory","target":"/src"},"descriptor":{"name":"grype","version":"0.70.0","db":` + db + `}}`)
+	}
+	r, err := scan.Read(report(`{"built":"2023-10-01T01:26:00Z","schemaVersion":5,"location":"/home/someone/5","checksum":"sha256:` + digestA + `","error":null}`))
+	want := scan.Database{Built: "2023-10-01T01:26:00Z", Digest: "sha256:" + digestA}
+	if err != nil || r.Database != want || r.Clean() != nil {
+		t.Errorf("got %+v, %v, %v; want %+v", r.Database, r.Clean(), err, want)
+	}
+	for _, db := range []string{`{"built":"x","error":"too old"}`, `{"built":"x","error":{}}`, `{"status":{"valid":false}}`, `{"status":{"error":"none"}}`} {
+		if got := verdict(t, string(report(db))); got != "incomplete" {
+			t.Errorf("%s: got %s", db, got)
+		}
+	}
+	if r, err := scan.Read(report(`{"built":"a\u202eb","checksum":"md5:x"}`)); err != nil || r.Database != (scan.Database{}) {
+		t.Errorf("got %+v, %v; want nothing of it", r.Database, err)
+	}
+}
+
 func TestFindingsOfNothing(t *testing.T) {
 	var r scan.Report
 	if out, err := r.Findings(); err == nil {

@@ -97,3 +97,9 @@ type skip struct{}
 
 // UnmarshalJSONFrom reads over the value.
 func (*skip) UnmarshalJSONFrom(d *jsontext.Decoder) error { return d.SkipValue() }
+
+// unknowns takes the members that the struct around it does not name.
+type unknowns struct {
+	//lint:ignore SA5008 it is an option of go-json-experiment, not of encoding/json
+	Unknown jsontext.Value `json:",embed"`
+}

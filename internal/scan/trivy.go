@@ -1,13 +1,9 @@
 package scan
 
-import (
-	"github.com/go-json-experiment/json/jsontext"
+import "github.com/mcp-integrity/seal-action/seal/strictjson"
 
-	"github.com/mcp-integrity/seal-action/seal/strictjson"
-)
-
-// trivyReport is trivy's report of SchemaVersion 2. Trivy has written its own
-// version into it since 0.68.
+// trivyReport is trivy's report of SchemaVersion 2. Older releases do not write
+// their own version into it.
 type trivyReport struct {
 	SchemaVersion int
 	Trivy         struct {
@@ -37,11 +33,11 @@ type trivyResult struct {
 	Secrets           list[trivyFinding]
 	Licenses          list[trivyFinding]
 	CustomResources   skip
-	// Both names: the first has been announced to become the second.
+	// Trivy calls them experimental: they are expected under either name.
 	ExperimentalModifiedFindings list[trivyModified]
 	ModifiedFindings             list[trivyModified]
 
-	Rest jsontext.Value `json:",embed"`
+	unknowns
 
 	failed int64 // misconfigurations that speak against
 }
@@ -72,7 +68,7 @@ func (r *reader) trivy(text []byte) error {
 		if v.Class != "" {
 			looked++
 		}
-		r.unread("a result", v.Rest)
+		r.unread("a result", v.Unknown)
 		if n := v.MisconfSummary.Failures - v.failed; n > 0 {
 			r.against(Misconfiguration, unknown, int(min(n, maxItems+1)), "MisconfSummary.Failures")
 		}
