@@ -61,6 +61,9 @@ const (
 	maxArgs = 10_000
 	// maxPath bounds the name of a file in a report; Linux knows no longer one.
 	maxPath = 4096
+	// maxSwitches bounds the names of servers that are switched off. One that is
+	// left out only means that its server is offered for a check.
+	maxSwitches = 10_000
 	// maxUp bounds the way from the project's directory up to its repository.
 	maxUp = 100
 )
@@ -160,6 +163,7 @@ type finder struct {
 	loaded   string          // the file that doc was read from
 	doc      *document
 	servers  []Server
+	owners   []string // of each server, the project that it belongs to
 	problems []Problem
 	switches []switched
 	managed  map[string]bool // clients whose managed file rules alone
@@ -170,7 +174,7 @@ type finder struct {
 type switched struct {
 	client string
 	scopes []string
-	dir    string // only servers of this directory; "" is any
+	dir    string // only servers of this project; "" is any
 	name   string
 }
 
@@ -258,15 +262,13 @@ func (f *finder) entries(src *source, at place, doc *document, where hit) {
 			f.full = true
 			return
 		}
-		s := Server{Client: src.client, Scope: src.scope, File: at.file, Line: doc.line(m.at), Name: m.name, Dir: at.project}
-		if where.star != "" {
-			s.Dir = where.star
-		}
+		owner := at.owner(where)
+		s := Server{Client: src.client, Scope: src.scope, File: at.file, Line: doc.line(m.at), Name: m.name, Dir: owner}
 		e := entry{Server: &s, dialect: src.read, vars: f.vars(src, at, s.Dir), goos: f.GOOS}
 		for _, b := range e.decode(doc, m.value) {
 			f.problem(src.client, at.file, b.line, "%s", b.text)
 		}
-		f.servers = append(f.servers, s)
+		f.servers, f.owners = append(f.servers, s), append(f.owners, owner)
 	}
 }
 
@@ -277,12 +279,8 @@ func (f *finder) switchOff(src *source, at place, doc *document, where hit, scop
 		f.problem(src.client, at.file, doc.line(where.value.at), "a list of servers that are switched off is not a list of strings")
 		return
 	}
-	dir := at.project
-	if where.star != "" {
-		dir = where.star
-	}
-	for _, n := range names {
-		f.switches = append(f.switches, switched{src.client, scopes, dir, n})
+	for _, n := range names[:min(len(names), maxSwitches-len(f.switches))] {
+		f.switches = append(f.switches, switched{src.client, scopes, at.owner(where), n})
 	}
 }
 
@@ -295,7 +293,7 @@ func (f *finder) applySwitches() {
 		}
 		s.Disabled = s.Disabled || slices.ContainsFunc(f.switches, func(w switched) bool {
 			return w.client == s.Client && w.name == s.Name && slices.Contains(w.scopes, s.Scope) &&
-				(w.dir == "" || sameDir(w.dir, s.Dir))
+				(w.dir == "" || sameDir(w.dir, f.owners[i]))
 		})
 	}
 }

@@ -255,13 +255,13 @@ func TestSwitchedOff(t *testing.T) {
 		"projects": {"`+repo+`": {"mcpServers": {"l": {"command": "c"}, "m": {"command": "c"}},
 			"disabledMcpServers": ["l"], "disabledMcpjsonServers": ["p"]},
 		"/other": {"mcpServers": {"l": {"command": "c"}}, "disabledMcpjsonServers": ["q"]}}}`)
-	d.write("repo/.mcp.json", `{"mcpServers": {"p": {"command": "c"}, "q": {"command": "c"}, "r": {"command": "c"}}}`)
+	d.write("repo/.mcp.json", `{"mcpServers": {"p": {"command": "c"}, "q": {"command": "c"}, "r": {"url": "https://h.example"}}}`)
 	d.write("repo/.claude/settings.local.json", `{"disabledMcpjsonServers": ["r"]}`)
 	d.write("repo/.claude/settings.json", `{"disabledMcpjsonServers": "r"}`)
 	d.write("home/.codeium/windsurf/mcp_config.json", `{"mcpServers": {"w": {"command": "c", "disabled": true}, "v": {"command": "c", "disabled": false}}}`)
 	d.write("home/.config/zed/settings.json", `{"context_servers": {"z": {"command": "c", "enabled": false}, "y": {"command": "c", "enabled": true}}}`)
 	d.write("home/.gemini/settings.json", `{"mcp": {"excluded": ["g"]}, "mcpServers": {"g": {"command": "c"}, "h": {"command": "c"}}}`)
-	d.write("repo/.gemini/settings.json", `{"mcp": {"excluded": ["h", "i"]}, "mcpServers": {"i": {"command": "c"}}}`)
+	d.write("repo/.gemini/settings.json", `{"mcp": {"excluded": ["h", "i"]}, "mcpServers": {"i": {"command": "c", "cwd": "d"}}}`)
 	servers, problems := d.find("linux")
 	want := []string{
 		"claude-code user p stdio: mine",
@@ -270,14 +270,14 @@ func TestSwitchedOff(t *testing.T) {
 		"claude-code local l stdio: c in /other",
 		"claude-code project p stdio: c in /repo (off)",
 		"claude-code project q stdio: c in /repo",
-		"claude-code project r stdio: c in /repo (off)",
+		"claude-code project r http: https://h.example (off)",
 		"windsurf user w stdio: c (off)",
 		"windsurf user v stdio: c",
 		"zed user z stdio: c (off)",
 		"zed user y stdio: c",
 		"gemini-cli user g stdio: c (off)",
 		"gemini-cli user h stdio: c", // a project does not hide what is the person's
-		"gemini-cli project i stdio: c in /repo (off)",
+		"gemini-cli project i stdio: c in /repo/d (off)",
 	}
 	if diff := cmp.Diff(want, d.lines(servers)); diff != "" {
 		t.Errorf("servers (-want +got):\n%s", diff)

@@ -18,6 +18,15 @@ type place struct {
 	folder  string // what the `*` of its path stands for; "" is none
 }
 
+// owner is the project that something in the file belongs to: a file of the
+// person has one for each of its parts, or none.
+func (p place) owner(where hit) string {
+	if where.star != "" {
+		return where.star
+	}
+	return p.project
+}
+
 // files returns the files that a row of the table means here.
 func (f *finder) files(src *source) []place {
 	t := src.paths.linux
