@@ -154,8 +154,8 @@ func (r *reader) fail(format string, args ...any) {
 
 // against counts n findings that speak against the report.
 func (r *reader) against(kind Kind, s grade, n int, id string) {
-	if n > maxItems || r.Counts.Against()+n > maxItems*10 {
-		r.fail("got %d findings of one, want at most %d", n, maxItems)
+	if total := r.Counts.Against() + n; n > maxItems || total > maxItems {
+		r.fail("got %d findings or more, want at most %d", total, maxItems)
 		return
 	}
 	r.Counts.add(s, n)
