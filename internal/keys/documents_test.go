@@ -42,7 +42,7 @@ func (s *site) Fetch(_ context.Context, _ string, have fetch.Validators) (fetch.
 	return v, nil
 }
 
-var down = fmt.Errorf("%w: it does not answer", seal.ErrUnavailable)
+var errDown = fmt.Errorf("%w: it does not answer", seal.ErrUnavailable)
 
 func openDocuments(t testing.TB, dir string) *Documents {
 	t.Helper()
@@ -206,7 +206,7 @@ func TestDocumentsRevalidate(t *testing.T) {
 	if got := statuses(load(t, d, source, s).Set, "a", "b"); got != "a live, b revoked" {
 		t.Error(got)
 	}
-	s.err = down
+	s.err = errDown
 	doc := load(t, d, source, s)
 	if got := statuses(doc.Set, "a", "b"); got != "a live, b revoked" || !errors.Is(doc.Stale, seal.ErrUnavailable) || !doc.Checked.Equal(noon) {
 		t.Errorf("%s, %v", got, doc)
@@ -215,8 +215,8 @@ func TestDocumentsRevalidate(t *testing.T) {
 		err   error
 		after time.Duration
 	}{
-		"not fresh any more":     {down, time.Hour},
-		"from the future":        {down, -time.Second},
+		"not fresh any more":     {errDown, time.Hour},
+		"from the future":        {errDown, -time.Second},
 		"it has no such file":    {fmt.Errorf("%w: %w", seal.ErrUnavailable, fetch.ErrNotFound), 0},
 		"it answers with no end": {errors.New("too large"), 0},
 	} {

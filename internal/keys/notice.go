@@ -281,7 +281,10 @@ func (n Notice) timestamp() (string, error) {
 
 // Equal tells whether n and o are the same notice, signature and all.
 func (n Notice) Equal(o Notice) bool {
-	a, errA := n.Marshal()
-	b, errB := o.Marshal()
-	return errA == nil && errB == nil && bytes.Equal(a, b)
+	if n.RevokedKeyID != o.RevokedKeyID || n.Reason != o.Reason || n.ReplacementKeyID != o.ReplacementKeyID || n.SignedBy != o.SignedBy || !n.Time.Equal(o.Time) {
+		return false
+	}
+	a, errA := n.timestamp()
+	b, errB := o.timestamp()
+	return errA == nil && errB == nil && a == b
 }

@@ -161,16 +161,26 @@ func TestKilled(t *testing.T) {
 		}
 		lines := bufio.NewScanner(out)
 		lines.Scan() // it begins
-		delay := time.Duration(rand.IntN(40)) * time.Millisecond
-		timer := time.AfterFunc(delay, func() { cmd.Process.Kill() })
-		for ; lines.Scan(); next++ {
-			if lines.Text() != strconv.Itoa(next) {
-				t.Fatalf("round %d, killed after %s: %s", round, delay, lines.Text())
+		// Sometimes while it starts, sometimes after a few documents.
+		delay, after := time.Duration(rand.IntN(15))*time.Millisecond, len(kept)+round%4
+		kill := func() { cmd.Process.Kill() }
+		var timer *time.Timer
+		for more := true; more; {
+			if len(kept) == after && timer == nil {
+				timer = time.AfterFunc(delay, kill)
 			}
-			kept = append(kept, next)
+			if more = lines.Scan(); more {
+				if lines.Text() != strconv.Itoa(next) {
+					t.Fatalf("round %d, killed after %s: %s", round, delay, lines.Text())
+				}
+				kept = append(kept, next)
+				next++
+			}
 		}
 		cmd.Wait()
-		timer.Stop()
+		if timer != nil {
+			timer.Stop()
+		}
 		next++ // the one behind it may be there, or not
 		if len(kept) > 0 {
 			wantRevoked(t, dir, kept...)

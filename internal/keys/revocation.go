@@ -47,7 +47,8 @@ type entry struct {
 	raw    jsontext.Value
 	names  string // revoked_key_id, "" where it cannot be read
 	notice Notice
-	err    error // why it is no notice
+	err    error  // why it is no notice
+	signer string // thumbprint of the key that signed it, once that was seen
 }
 
 func readEntry(raw jsontext.Value) entry {
@@ -60,6 +61,18 @@ func readEntry(raw jsontext.Value) entry {
 	}
 	e.notice, e.err = ParseNotice(raw)
 	return e
+}
+
+// verify returns nil when k, found by the signer's name, signed the notice.
+func (e *entry) verify(k PublicKey) error {
+	if e.signer != "" && e.signer == k.Thumbprint {
+		return nil
+	}
+	err := e.notice.Verify(k)
+	if err == nil {
+		e.signer = k.Thumbprint
+	}
+	return err
 }
 
 // settle decides which entries hold, and takes the keys that any of them names
@@ -78,7 +91,9 @@ func (s *Set) settle() {
 	shown := s.shown()
 	named := s.named(shown)
 	s.Revocations, s.SkippedNotices = nil, nil
-	for i, e := range s.entries {
+	s.entries = slices.Clone(s.entries) // copies of s share them
+	for i := range s.entries {
+		e := &s.entries[i]
 		r, err := s.judge(e, shown, named)
 		if err != nil {
 			s.SkippedNotices = append(s.SkippedNotices, SkippedNotice{Index: i, KeyID: e.names[:min(len(e.names), maxKeyID)], Reason: err.Error(), names: e.names})
@@ -135,20 +150,20 @@ func (s *Set) named(shown []PublicKey) names {
 }
 
 // judge decides about one entry.
-func (s *Set) judge(e entry, shown []PublicKey, named names) (Revocation, error) {
+func (s *Set) judge(e *entry, shown []PublicKey, named names) (Revocation, error) {
 	if e.err != nil {
 		return Revocation{}, e.err
 	}
 	n := e.notice
 	revoked, isShown := find(shown, n.RevokedKeyID)
 	if n.SignedBy.KeyID == n.RevokedKeyID {
-		return s.judgeOwn(n, shown)
+		return s.judgeOwn(e, shown)
 	}
 	signer, ok := find(shown, n.SignedBy.KeyID)
 	if !ok {
 		return Revocation{}, fmt.Errorf("signed by %.100q, a key that this document does not have", n.SignedBy.KeyID)
 	}
-	if err := n.Verify(signer); err != nil {
+	if err := e.verify(signer); err != nil {
 		return Revocation{}, err
 	}
 	switch itself := isShown && signer.Thumbprint == revoked.Thumbprint; {
@@ -167,15 +182,15 @@ func (s *Set) judge(e entry, shown []PublicKey, named names) (Revocation, error)
 // judgeOwn decides about a notice that the revoked key signed. That one may
 // have left the document, as MIS §16.4 demands; whoever holds it under this
 // name, its own signature says that it is revoked.
-func (s *Set) judgeOwn(n Notice, shown []PublicKey) (Revocation, error) {
+func (s *Set) judgeOwn(e *entry, shown []PublicKey) (Revocation, error) {
 	err := errors.New("signed by the revoked key itself, which this document does not have any more: it cannot be verified here")
 	for _, all := range [][]PublicKey{shown, s.former, s.known} {
 		for _, k := range all {
-			if k.KeyID != n.SignedBy.KeyID {
+			if k.KeyID != e.notice.SignedBy.KeyID {
 				continue
 			}
-			if err = n.Verify(k); err == nil {
-				return Revocation{Notice: n, Signer: k, Revoked: k}, nil
+			if err = e.verify(k); err == nil {
+				return Revocation{Notice: e.notice, Signer: k, Revoked: k}, nil
 			}
 		}
 	}

@@ -73,6 +73,15 @@ func NewSet(keys ...PublicKey) (Set, error) {
 	return s, nil
 }
 
+// Add adds a key; one that stands there already is taken once. A key that a
+// notice of the set names cannot come back.
+func (s *Set) Add(k PublicKey) error {
+	if err := s.Standing(k).Refusal(k.KeyID, time.Time{}); err != nil {
+		return err
+	}
+	return s.add(k)
+}
+
 func (s *Set) add(k PublicKey) error {
 	have, ok := s.Find(k.KeyID)
 	switch {
