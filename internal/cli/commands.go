@@ -93,10 +93,24 @@ var commands = []command{
 		run:     runKeygen,
 	},
 	{
-		use:     "jwks KEY…",
-		short:   "Print the public halves of keys as a JWKS document",
-		example: "  mcp-integrity jwks signing-key.json --output mcp-integrity-keys.json",
-		minArgs: 1, maxArgs: maxKeys, run: runJWKS,
+		use:   "jwks [KEY…]",
+		short: "Print the public halves of keys as a JWKS document",
+		long: "jwks prints one document of the keys that are named, and of those in --document. --retire marks a key that signs no\n" +
+			"more; it stays for 90 days at least after the last manifest that it signed. --revocation takes a key out and leaves\n" +
+			"the notice in its place: whoever reads the document refuses what that key signed, and does not forget.",
+		example: "  mcp-integrity jwks signing-key.json --output mcp-integrity-keys.json\n" +
+			"  mcp-integrity jwks acme-2027.json --document mcp-integrity-keys.json --retire acme-2026 --output mcp-integrity-keys.json\n" +
+			"  mcp-integrity jwks --document mcp-integrity-keys.json --revocation revocation.json --output mcp-integrity-keys.json",
+		maxArgs: maxKeys, run: runJWKS,
+	},
+	{
+		use:   "revoke KEY",
+		short: "Write a signed notice that a key is revoked",
+		long: "revoke writes the notice of MIS §16.5 that KEY (its id, or a JWK file) is revoked, signed by that key itself where KEY\n" +
+			"is its private half, or by another live key of yours. It has effect as soon as your key document carries it.",
+		example: "  mcp-integrity revoke acme-2026.json --reason key_compromise\n" +
+			"  mcp-integrity revoke acme-2026 --key acme-2027.json --replacement acme-2027 --output revocation.json",
+		minArgs: 1, maxArgs: 1, run: runRevoke,
 	},
 	{
 		use:     "init [options] [-- SERVER ARG…]",

@@ -39,6 +39,7 @@ var (
 	// expecting are the commands to which one says whose a manifest should be.
 	expecting = []string{"verify", "attest"}
 	attesting = []string{"attest"}
+	revoking  = []string{"revoke"}
 	// keyless are the commands that sign under a certificate.
 	signsKeyless = []string{"seal", "attest"}
 	// judging are the commands that open a manifest by keys and identities.
@@ -134,10 +135,18 @@ var options = []option{
 	{name: "key-id", help: "the key's `id` (default: its RFC 7638 thumbprint)", on: []string{"keygen"}},
 	{name: "local", kind: boolean, help: "export the desk's local key instead of making one", on: []string{"keygen"}},
 
+	// Ending keys.
+	{name: "key", help: "the private key, a JWK `file`, that signs the notice: the revoked one, or a live one of the same document", on: revoking},
+	{name: "reason", def: "key_compromise", help: "why the key is revoked", values: []string{"key_compromise", "key_rotation", "publisher_deactivation"}, on: revoking},
+	{name: "replacement", help: "the `id` of the key that takes its place", on: revoking},
+	{name: "document", help: "the JWKS `file` that is continued: its keys, marks and notices stay", on: []string{"jwks"}},
+	{name: "revocation", kind: list, help: "a revocation notice, a `file` as revoke writes it: the document carries it, and the key leaves", on: []string{"jwks"}},
+	{name: "retire", kind: list, help: "the `id` of a key that signs no more, and stays for what it has signed", on: []string{"jwks"}},
+
 	// Where results go.
 	{name: "output", def: "mcp-integrity.json", help: "the `file` to write",
-		defs: map[string]string{"extract": "-", "jwks": "-", "keygen": "signing-key.json", "inspect": "-", "attest": ""},
-		on:   []string{"seal", "extract", "attest", "keygen", "jwks", "inspect"}},
+		defs: map[string]string{"extract": "-", "jwks": "-", "keygen": "signing-key.json", "inspect": "-", "attest": "", "revoke": "revocation.json"},
+		on:   []string{"seal", "extract", "attest", "keygen", "jwks", "revoke", "inspect"}},
 	{name: "extract", help: "write one part as other tools take it, instead of printing the whole", values: []string{"payload", "signature", "statement", "bundle"}, on: []string{"inspect"}},
 	{name: "format", def: "text", help: "how the result is printed", values: []string{"text", "json"}, on: []string{"seal", "verify", "publish", "attest", "inspect", "doctor"}},
 	{name: "format", def: "text", help: "how the result is printed", values: []string{"text", "json", "markdown"}, on: []string{"diff"}},
