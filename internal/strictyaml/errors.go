@@ -27,7 +27,11 @@ type Error struct {
 
 	line  string // the source line
 	width int    // characters to underline
+	cause error
 }
+
+// Unwrap returns the error that the message is of; see [Document.Wrap].
+func (e *Error) Unwrap() error { return e.cause }
 
 // Error returns "file:line:column: path: message" on one line, with nothing in
 // it that could move a terminal's cursor.
@@ -109,7 +113,9 @@ func (e Errors) Join() error {
 	slices.SortStableFunc(e, func(a, b *Error) int {
 		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column), cmp.Compare(a.Message, b.Message))
 	})
-	e = slices.CompactFunc(e, func(a, b *Error) bool { return *a == *b })
+	e = slices.CompactFunc(e, func(a, b *Error) bool {
+		return a.Line == b.Line && a.Column == b.Column && a.Path == b.Path && a.Message == b.Message
+	})
 	if more := len(e) - MaxErrors; more > 0 {
 		last := *e[MaxErrors]
 		last.Path, last.Message = "", fmt.Sprintf("and %d more errors from here on", more)
@@ -142,6 +148,18 @@ func (d *Document) Errorf(at Position, path, format string, args ...any) *Error 
 	}
 	return e
 }
+
+// Wrap is err as an error about what stands at a place, for what goes wrong when
+// the file is put to use.
+func (d *Document) Wrap(at Position, path string, err error) *Error {
+	e := d.Errorf(at, path, "%s", escape.TerminalLimit(err.Error(), maxWrapped))
+	e.cause = err
+	return e
+}
+
+// maxWrapped bounds another error's text within a message, in bytes. It may
+// name two files and an address.
+const maxWrapped = 1000
 
 // MemberPath is the path of a member of the mapping at path: a dot and a plain
 // word, or any other name in brackets and quotes.

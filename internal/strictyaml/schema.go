@@ -154,6 +154,10 @@ func (x *explainer) explain(v *jsonschema.ValidationError) {
 		add(n.KeyOf(k.Property), MemberPath(path, k.Property), "%s", x.format.PropertyNames)
 	case *kind.AnyOf:
 		add(at, path, "%s", x.anyOfMessage(n))
+	case *kind.MaxLength:
+		add(at, path, "has %d characters, want at most %d", k.Got, k.Want)
+	case *kind.MaxItems:
+		add(at, path, "%d elements, want at most %d", k.Got, k.Want)
 	case *kind.Minimum:
 		add(at, path, "is %s, want %s at least", n.describe(), k.Want.RatString())
 	case *kind.Type:
