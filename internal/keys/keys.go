@@ -1,6 +1,7 @@
 // Package keys holds signing keys as JSON Web Keys: the files that keygen
 // writes, the JWKS documents in which publishers show their public halves
-// (MIS §16.1), and the one key of a desk.
+// (MIS §16.1), retire and revoke them (§16.3 to §16.5), what is remembered of
+// such documents, and the one key of a desk.
 //
 // Two kinds of key exist here, those of MIS §7.1: Ed25519 and ES256 (ECDSA on
 // P-256 with SHA-256). RSA, symmetric keys and other curves are refused by
@@ -20,7 +21,15 @@
 // the key's RFC 7638 thumbprint; members that the RFCs do not name are passed
 // over, as they demand.
 //
+// A JWKS document is {"keys":[…],"revocations":[…]}: public keys, with the
+// member retired_at where they sign nothing new, and notices, each signed by the
+// key that it revokes or by a live one of the document (decision 17). See [Set],
+// [Notice] and [Documents].
+//
 // # Promise
+//
+// A key that a notice names is not among a set's Keys, whatever else the
+// document says, and whoever dropped the notice later.
 //
 // What is parsed is a usable key: the point is on the curve and not of small
 // order, and d belongs to x and y. No error, and no way of formatting a value

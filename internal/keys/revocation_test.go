@@ -240,6 +240,30 @@ func TestRevoke(t *testing.T) {
 	}
 }
 
+func TestAdd(t *testing.T) {
+	a, b, c := newKey(t, "a"), newKey(t, "b"), newKey(t, "c")
+	s := parsed(t, jwksOf(t, []any{a, b}, notice(t, "b", a), notice(t, "x", c)))
+	for name, k := range map[string]PublicKey{
+		"revoked":                    b.Public(),
+		"revoked, by another name":   mustNamed(t, b, "b2").Public(),
+		"another by a revoked name":  newKey(t, "b").Public(),
+		"contested":                  newKey(t, "x").Public(),
+		"another by the name of one": newKey(t, "a").Public(),
+	} {
+		if err := s.Add(k); err == nil {
+			t.Errorf("%s: added", name)
+		}
+	}
+	for range 2 {
+		if err := s.Add(c.Public()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(s.Keys) != 2 || statuses(s, "c") != "c live" {
+		t.Errorf("got %v", s.Keys)
+	}
+}
+
 func (k PublicKey) jwkX(t testing.TB) string {
 	t.Helper()
 	j, err := k.jwk()

@@ -74,10 +74,12 @@ func NewSet(keys ...PublicKey) (Set, error) {
 }
 
 // Add adds a key; one that stands there already is taken once. A key that a
-// notice of the set names cannot come back.
+// notice of the set names cannot come back, nor can another one under its name.
 func (s *Set) Add(k PublicKey) error {
-	if err := s.Standing(k).Refusal(k.KeyID, time.Time{}); err != nil {
-		return err
+	for _, t := range []Standing{s.Standing(k), s.StandingOf(k.KeyID)} {
+		if err := t.Refusal(k.KeyID, time.Time{}); err != nil {
+			return err
+		}
 	}
 	return s.add(k)
 }
