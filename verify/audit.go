@@ -160,6 +160,9 @@ func (l *logged) event(kind EventType, tool string) Event {
 		TrustLevel: g.level, InterfaceMatch: g.match, Details: l.common,
 	}
 	e.Details.Codes = codes(g.errors, g.advisories)
+	if low := seal.CodeLevelBelowPolicy.Name(); l.decider.low(g) && !slices.Contains(e.Details.Codes, low) {
+		e.Details.Codes = append(e.Details.Codes, low)
+	}
 	return e
 }
 

@@ -46,7 +46,8 @@ func groundsOf(r *Result) (tools map[string]ground, server ground) {
 		}
 	}
 	for _, f := range r.Advisories {
-		if f.Tool == "" {
+		// That the server's level is too low says nothing about the tools above it.
+		if f.Tool == "" && f.Code != seal.CodeLevelBelowPolicy {
 			server.advisories = append(server.advisories, f)
 		}
 	}
@@ -68,7 +69,6 @@ var doubtful = map[seal.Code]bool{
 	seal.CodeIdentityNotExpected:    true,
 	seal.CodeServerUnavailable:      true,
 	seal.CodeNotObserved:            true,
-	seal.CodeLevelBelowPolicy:       true,
 	seal.CodeFirstUse:               true,
 	seal.CodeFirstUseChanged:        true,
 	seal.CodeFirstUseBlocked:        true,
@@ -113,6 +113,9 @@ func (p decider) decide(g ground) Decision {
 			d.Reasons = append(d.Reasons, f)
 		}
 	}
+	if p.low(g) {
+		d.Reasons = append(d.Reasons, finding(seal.CodeLevelBelowPolicy, "", "", "level %d was verified, the policy asks for %d", g.level, p.policy.Below))
+	}
 	switch {
 	case p.policy.Mode == seal.ReportOnly:
 	case len(g.errors) > 0:
@@ -125,8 +128,10 @@ func (p decider) decide(g ground) Decision {
 
 // passes says that nothing keeps a tool from being allowed.
 func (p decider) passes(g ground) bool {
-	return len(g.errors) == 0 && g.level >= p.policy.Below && !p.unexpected && !p.ruleBroken && !p.undecided
+	return len(g.errors) == 0 && !p.low(g) && !p.unexpected && !p.ruleBroken && !p.undecided
 }
+
+func (p decider) low(g ground) bool { return g.level < p.policy.Below }
 
 // tooLittle is what the policy does about what is not wrong, and not enough.
 func (p decider) tooLittle() Action {
