@@ -149,7 +149,7 @@ func (r *record) pendingChanges() []verify.FirstUseChange {
 }
 
 func (r *record) entry() Entry {
-	e := Entry{FirstUseKey: r.Key, Info: r.Server, Since: r.Since, Blocked: r.Blocked, BlockedTools: r.BlockedTools, Tools: make([]Tool, 0, len(r.Tools))}
+	e := Entry{FirstUseKey: r.Key, Info: r.Server, Since: r.Since, Blocked: r.Blocked, BlockedTools: append([]string{}, r.BlockedTools...), Tools: make([]Tool, 0, len(r.Tools))}
 	for _, t := range r.Tools {
 		e.Tools = append(e.Tools, Tool{Name: t.Name, Interface: t.Interface, FirstSeen: t.FirstSeen, AcceptedAt: t.AcceptedAt, Blocked: r.blocks(t.Name)})
 	}
