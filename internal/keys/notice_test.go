@@ -260,3 +260,22 @@ func FuzzParseNotice(f *testing.F) {
 		}
 	})
 }
+
+// The signer itself misnames its algorithm: the signature fits, and is refused.
+func TestNoticeOfAnotherAlgorithm(t *testing.T) {
+	for _, id := range []string{"new", "news"} {
+		signer := newKey(t, id)
+		n := notice(t, "old", signer)
+		n.SignedBy.Algorithm = map[Algorithm]string{Ed25519: "ES256", ES256: "EdDSA"}[signer.Algorithm()]
+		message, err := n.message()
+		if err != nil {
+			t.Fatal(err)
+		}
+		sig, err := signer.Sign(message)
+		if err != nil {
+			t.Fatal(err)
+		}
+		n.SignedBy.Signature = encode(sig)
+		wantError(t, n.Verify(signer.Public()), "signed_by.algorithm")
+	}
+}
