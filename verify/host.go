@@ -91,8 +91,21 @@ func (h *Host) Install(ctx context.Context) *Result {
 	result := h.verify(ctx, h.Verifier.Server)
 	if h.Verifier.Server != nil {
 		h.settle(result, changes)
+		return result
 	}
+	// The verdict on the tools comes with the list. What is wrong already is told.
+	events := Events(result)
+	if len(result.Errors) == 0 {
+		events = slices.DeleteFunc(events, func(e Event) bool { return e.Type == VerificationFail })
+	}
+	h.log(events)
 	return result
+}
+
+func (h *Host) log(events []Event) {
+	if h.Log != nil && len(events) > 0 {
+		h.Log(events)
+	}
 }
 
 // List is V2, and V3 after [Host.Changed]: it verifies the list that s observes
@@ -169,9 +182,7 @@ func (h *Host) count() int {
 // settle tells and keeps a verdict. One that the server has overtaken by another
 // change is told, and not kept.
 func (h *Host) settle(r *Result, changes int) {
-	if h.Log != nil {
-		h.Log(Events(r))
-	}
+	h.log(Events(r))
 	v := verdictOf(&h.Verifier, r)
 	h.mu.Lock()
 	defer h.mu.Unlock()

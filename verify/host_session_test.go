@@ -46,6 +46,27 @@ func TestHostFetches(t *testing.T) {
 	}
 }
 
+// TestHostInstallTells: before there is a list, only what is wrong is told.
+func TestHostInstallTells(t *testing.T) {
+	for name, tt := range map[string]struct {
+		do   func(s *session)
+		want []string
+	}{
+		"a forged envelope":      {func(s *session) { s.envelope = []byte("{}") }, []string{"verification_fail"}},
+		"no manifest to be had":  {func(s *session) { s.err = errors.New("HTTP 500") }, []string{"manifest_fetch_failed"}},
+		"no manifest":            {func(s *session) { s.err = verify.ErrNoManifest }, nil},
+		"all holds so far":       {func(*session) {}, nil},
+		"all holds, with server": {func(s *session) { s.host.Verifier.Server = *s.live }, []string{"verification_pass", "verification_pass"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newSession(t, warn1)
+			tt.do(s)
+			s.host.Install(t.Context())
+			compare(t, "events", tt.want, s.events)
+		})
+	}
+}
+
 func TestHostFetchesAgainAfterAnOutage(t *testing.T) {
 	s := newSession(t, block1)
 	s.err = errors.New("HTTP 503")
@@ -57,7 +78,7 @@ func TestHostFetchesAgainAfterAnOutage(t *testing.T) {
 	compare(t, "events", []string{"manifest_fetch_failed", "verification_pass", "verification_pass"}, s.events)
 }
 
-// TestHostKeepsVerdictWhileNothingChanged: a list that is as it was does not take
+// TestHostSuspendsOnlyForChanges: a list that is as it was does not take
 // the verdict away while it is verified; one that changed does.
 func TestHostSuspendsOnlyForChanges(t *testing.T) {
 	for name, tt := range map[string]struct {
