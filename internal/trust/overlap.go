@@ -92,10 +92,10 @@ func meet(a, b string) bool {
 		next := make([]bool, len(b)+1)
 		next[len(b)] = a[i] == '*' && row[len(b)]
 		for j := len(b) - 1; j >= 0; j-- {
-			switch {
-			case a[i] == '*', b[j] == '*':
-				next[j] = row[j] && a[i] == '*' || next[j+1] && b[j] == '*' || a[i] == '*' && next[j+1] || b[j] == '*' && row[j]
-			default:
+			if a[i] == '*' || b[j] == '*' {
+				// A * is nothing, or takes what stands next on the other side.
+				next[j] = row[j] || next[j+1]
+			} else {
 				next[j] = a[i] == b[j] && row[j+1]
 			}
 		}
@@ -108,8 +108,6 @@ func meet(a, b string) bool {
 // characters but the separator.
 func matches(pattern, text, separator string) bool {
 	x, y := strings.Split(pattern, separator), strings.Split(text, separator)
-	if len(x) != len(y) || strings.Contains(text, "*") {
-		return pattern == text
-	}
-	return meetSegments(x, y)
+	// A * in a text is no pattern: it is what somebody wrote to match ours.
+	return len(x) == len(y) && !strings.Contains(text, "*") && meetSegments(x, y)
 }
