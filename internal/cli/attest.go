@@ -61,7 +61,7 @@ func (r *attestRun) prepare(ctx context.Context) error {
 	if err := seal.CheckType(s.Role, s.Type); err != nil {
 		return usagef("--type: %w", err)
 	}
-	if s.Role == seal.RoleRegistry && s.Type == seal.TypeNamespaceVerified && !r.given("namespace") {
+	if s.Role == seal.RoleRegistry && s.Type == seal.TypeNamespaceVerified && !r.given("namespace") && !r.given("trust") {
 		return usagef("a registry attests whose the namespace is, and --namespace does not say which it should be").
 			withHint("--namespace io.github.OWNER, whose certificates prove the owner, or another with --jwks")
 	}
@@ -132,7 +132,7 @@ func (r *attestRun) check(ctx context.Context) error {
 	default:
 		return nil
 	}
-	asked := r.statement.Role == seal.RoleRegistry || r.given("namespace") || r.given("jwks") || r.given("repo") || r.given("identity")
+	asked := r.statement.Role == seal.RoleRegistry || r.given("trust") || r.given("namespace") || r.given("jwks") || r.given("repo") || r.given("identity")
 	if !asked {
 		r.warn("the publisher's signature is not checked (%s): --namespace, --jwks or --repo say whose it should be", why)
 		r.publisher = nil
@@ -144,8 +144,12 @@ func (r *attestRun) check(ctx context.Context) error {
 
 // expectedPublisher verifies the publisher as the options say.
 func (r *attestRun) expectedPublisher(ctx context.Context) (*verifier, error) {
+	trusted, err := r.trusted(ctx)
+	if err != nil {
+		return nil, err
+	}
 	ring, err := r.documentKeys(ctx)
-	if err == nil && !r.given("jwks") {
+	if err == nil && !r.given("jwks") && !r.given("trust") {
 		ring, err = r.namespaceKeys(ctx, r.envelope)
 	}
 	if err != nil {
@@ -155,16 +159,16 @@ func (r *attestRun) expectedPublisher(ctx context.Context) (*verifier, error) {
 	if err != nil {
 		return nil, err
 	}
-	v := &verifier{ring: ring, sigstore: r.sigstore}
-	trusted := authenticator{
+	v := &verifier{ring: ring, sigstore: r.sigstore, trusted: trusted}
+	v.options = authenticator{
 		sigstore: r.sigstore, named: len(ring.public) > 0 || r.given("namespace"),
 		keys: ring.seal(), documents: ring.documents,
 	}
 	if named {
-		trusted.expected = []seal.Identity{expected}
+		v.options.expected = []seal.Identity{expected}
 	}
 	v.Verifier = verify.Verifier{
-		Keys: trusted, Namespace: r.str("namespace"), IdentityExpected: true,
+		Keys: v.options, Namespace: r.str("namespace"), IdentityExpected: true,
 		NeedsKey: r.given("jwks"), NeedsCertificate: expected.Repository != "" || expected.SAN != "",
 		Policy: seal.DefaultPolicy, Now: r.Now,
 	}

@@ -50,7 +50,7 @@ type Command struct {
 	// User gives the name of the user, for the namespace of the local key.
 	User func() (string, error)
 
-	talking sync.Mutex // hashing talks from several goroutines
+	talking sync.Mutex // hashing and loading keys talk from several goroutines
 }
 
 // NewCommand returns a Command on the real clock and the real user.
@@ -231,7 +231,9 @@ type invocation struct {
 
 // warn is Command.warn, kept for reports.
 func (i *invocation) warn(format string, args ...any) {
+	i.talking.Lock()
 	i.warnings = append(i.warnings, fmt.Sprintf(format, args...))
+	i.talking.Unlock()
 	i.Command.warn(format, args...)
 }
 

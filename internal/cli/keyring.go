@@ -106,7 +106,9 @@ func (i *invocation) sayOf(name string, doc keys.Document) {
 	}
 	if doc.Regression != nil {
 		i.warn("%v", doc.Regression)
+		i.talking.Lock()
 		i.dropped = append(i.dropped, doc.Regression)
+		i.talking.Unlock()
 	}
 	if doc.Stale != nil {
 		i.note("%s: the copy of %s serves: %v", name, doc.Checked.Format(time.RFC3339), doc.Stale)

@@ -57,7 +57,7 @@ func runVerify(ctx context.Context, inv *invocation) error {
 
 // expects says that the caller named what the manifest should be of.
 func (i *invocation) expects() bool {
-	for _, name := range []string{"key", "jwks", "namespace", "repo", "identity", "provenance", "vsa"} {
+	for _, name := range []string{"trust", "key", "jwks", "namespace", "repo", "identity", "provenance", "vsa"} {
 		if i.given(name) {
 			return true
 		}
@@ -82,6 +82,8 @@ type verifier struct {
 	sigstore *sigstore
 	ring     keyring       // the publisher's keys, as they were given
 	place    publish.Place // where the manifest comes from; nil for a file
+	trusted  *trusted
+	options  authenticator // whom the options name beside a trust file
 }
 
 // prepare has the trusted root at hand where the manifest was signed under a
@@ -90,6 +92,9 @@ func (v *verifier) prepare(ctx context.Context, envelope []byte) error {
 	e, err := seal.ParseEnvelope(envelope)
 	if err != nil {
 		return nil // the verifier says what is wrong with it
+	}
+	if err := v.byTrust(e); err != nil {
+		return err
 	}
 	for _, s := range e.Signatures {
 		if statement, err := seal.StatementOf(s); err == nil && seal.IsBundle(statement) {
@@ -102,9 +107,9 @@ func (v *verifier) prepare(ctx context.Context, envelope []byte) error {
 
 // verifier puts together what the options trust and look at.
 func (i *invocation) verifier(ctx context.Context) (*verifier, error) {
-	policy, err := seal.ParsePolicy(i.str("policy"))
+	trusted, err := i.trusted(ctx)
 	if err != nil {
-		return nil, usagef("--%w", err)
+		return nil, err
 	}
 	s, err := surfaceOf(i, nil)
 	if err != nil {
@@ -132,12 +137,12 @@ func (i *invocation) verifier(ctx context.Context) (*verifier, error) {
 	if named && (len(ring.public) == 0 || expected.Repository != "" || expected.SAN != "") {
 		identities = append(identities, expected)
 	}
-	trusted := authenticator{
+	options := authenticator{
 		sigstore: v.sigstore, expected: identities, named: len(ring.public) > 0 || i.str("namespace") != "",
 		keys: ring.seal(), documents: ring.documents,
 	}
 	v.Verifier = verify.Verifier{
-		Keys: trusted, Ancestors: trusted.others(),
+		Keys: options, Ancestors: options.others(),
 		Namespace: i.str("namespace"),
 		// A key is there since somebody gave it; a certificate's identity is
 		// compared by its own authenticator.
@@ -145,9 +150,11 @@ func (i *invocation) verifier(ctx context.Context) (*verifier, error) {
 		NeedsKey:           len(ring.public) > 0,
 		NeedsCertificate:   expected.Repository != "" || expected.SAN != "",
 		AllowUnboundUnsafe: i.is("allow-unbound"),
-		Policy:             policy,
+		Policy:             trusted.policy,
+		Rules:              trusted.rules,
 		Now:                i.Now,
 	}
+	v.trusted, v.options = trusted, options
 	if s != nil {
 		v.Server = s
 	}
