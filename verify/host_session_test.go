@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/mcp-integrity/seal-action/internal/keys"
 	"github.com/mcp-integrity/seal-action/internal/sealtest"
 	"github.com/mcp-integrity/seal-action/seal"
 	"github.com/mcp-integrity/seal-action/seal/fingerprint"
@@ -285,9 +286,9 @@ func TestHostConcurrent(t *testing.T) {
 	}
 }
 
-func BenchmarkHostList(b *testing.B) {
+func BenchmarkHost(b *testing.B) {
 	tools := sealtest.Tools(b, 1000)
-	key := sealtest.Key(b, "EdDSA", "acme-2026")
+	key := sealtest.Key(b, keys.Ed25519, "acme-2026")
 	envelope := sealtest.Marshal(b, sealtest.Seal(b, sealtest.Manifest(b, tools...), key))
 	seen := verify.Observation{Observed: verify.Live, Server: fingerprint.ServerInfo{Name: "acme-file-tools", Version: "1.2.4"}, Tools: tools}
 	h := verify.Host{
@@ -295,13 +296,34 @@ func BenchmarkHostList(b *testing.B) {
 		Manifest: func(context.Context, string) ([]byte, error) { return envelope, nil },
 		Log:      func([]verify.Event) {},
 	}
-	b.ReportAllocs()
-	for b.Loop() {
-		h.List(b.Context(), server{Observation: seen})
-	}
+	b.Run("List", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			h.List(b.Context(), server{Observation: seen})
+		}
+	})
 	b.Run("Decide", func(b *testing.B) {
+		b.ReportAllocs()
 		for b.Loop() {
 			h.Decide("tool7")
 		}
 	})
+}
+
+func BenchmarkEvents(b *testing.B) {
+	r := verify.Result{Policy: warn1, Outcome: seal.Warned}
+	for i := range 1000 {
+		name := fmt.Sprint("tool", i)
+		unknown := []verify.Finding{{Code: seal.CodeUnknownTool, Tool: name}}
+		r.Results = append(r.Results, verify.ToolResult{ToolName: name, Advisories: unknown})
+		r.Advisories = append(r.Advisories, unknown...)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		for _, e := range verify.Events(&r) {
+			if _, err := e.Line(); err != nil {
+				b.Fatal(err)
+			}
+		}
+	}
 }

@@ -11,6 +11,19 @@
 //	v := verify.Verifier{Keys: keys, IdentityExpected: true, Server: server, Policy: seal.DefaultPolicy, Now: time.Now}
 //	result := v.Verify(ctx, envelope)
 //	if result.Outcome == seal.Fail { … }
+//
+// A [Verifier] gives one verdict. A [Host] keeps one through a session: it
+// verifies at the points of MIS §19.1, and says of each tool whether the policy
+// allows it, asks a person, or denies it. What it is given to verify is what the
+// server sent, byte for byte ([ObservationOf]):
+//
+//	host := verify.Host{Verifier: v, Manifest: discover, Log: record}
+//	host.Install(ctx)                 // before the server is started
+//	host.List(ctx, session)           // before the model sees the list
+//	host.Decide("read_file").Action   // before each call
+//	host.Changed()                    // at notifications/tools/list_changed; then List
+//
+// [Events] are what a result has to tell an audit log (MIS §20.3).
 package verify
 
 import (
