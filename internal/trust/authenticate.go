@@ -62,18 +62,29 @@ type authenticator struct {
 	keyless   Keyless
 	holders   []*holder
 	ancestors []*holder
-	published bool // the file has publishers of the namespace
+	byKeyID   map[string][]candidate // in the order of the roles
+	published bool                   // the file has publishers of the namespace
 	// unavailable is why a key document of the namespace's publishers could not
 	// be had.
 	unavailable error
 }
 
+// A candidate is a key that may have signed, and whose it is.
+type candidate struct {
+	holder *holder
+	key    keys.PublicKey
+}
+
 func (t *Trust) authenticator(namespace string, keyless Keyless) *authenticator {
-	a := &authenticator{namespace: namespace, keyless: keyless}
+	a := &authenticator{namespace: namespace, keyless: keyless, byKeyID: map[string][]candidate{}}
 	a.published, a.unavailable = t.Publisher(namespace)
 	for _, h := range t.holders {
-		if h.counts(namespace) {
-			a.holders = append(a.holders, h)
+		if !h.counts(namespace) {
+			continue
+		}
+		a.holders = append(a.holders, h)
+		for _, k := range h.known {
+			a.byKeyID[k.KeyID] = append(a.byKeyID[k.KeyID], candidate{h, k})
 		}
 	}
 	return a
@@ -155,17 +166,12 @@ func (a *authenticator) nearest(role seal.Role, c seal.Certificate) *holder {
 // holders may have given their keys one name.
 func (a *authenticator) byKey(ctx context.Context, s seal.Signature, message []byte) (seal.Authenticated, error) {
 	worst := a.notFound(s.KeyID)
-	for _, h := range a.holders {
-		for _, k := range h.known {
-			if k.KeyID != s.KeyID {
-				continue
-			}
-			auth, err := a.verify(ctx, h, k, s, message)
-			if err == nil {
-				return h.as(auth), nil
-			}
-			worst = worse(worst, err)
+	for _, c := range a.byKeyID[s.KeyID] {
+		auth, err := a.verify(ctx, c, s, message)
+		if err == nil {
+			return c.holder.as(auth), nil
 		}
+		worst = worse(worst, err)
 	}
 	return seal.Authenticated{}, worst
 }
@@ -173,15 +179,15 @@ func (a *authenticator) byKey(ctx context.Context, s seal.Signature, message []b
 // verify asks how a key stands before it looks at the signature (MIS §16.4), and
 // for a retired one again, with the time that the statement has. The statement's
 // time is the label's, or the attestation does not count at all.
-func (a *authenticator) verify(ctx context.Context, h *holder, k keys.PublicKey, s seal.Signature, message []byte) (seal.Authenticated, error) {
-	if a.unavailable != nil && h.role == seal.RolePublisher {
+func (a *authenticator) verify(ctx context.Context, c candidate, s seal.Signature, message []byte) (seal.Authenticated, error) {
+	if a.unavailable != nil && c.holder.role == seal.RolePublisher {
 		return seal.Authenticated{}, failure(seal.CodeSignatureKeyNotFound, "keyid %.100q: whether it is revoked is not known: %w", s.KeyID, a.unavailable)
 	}
-	standings := a.standings(h, k)
+	standings := a.standings(c)
 	if err := refusal(standings, s.KeyID, time.Time{}); err != nil {
 		return seal.Authenticated{}, err
 	}
-	auth, err := seal.Keys{Public: []seal.PublicKey{k.Seal()}}.Authenticate(ctx, s, message)
+	auth, err := seal.Keys{Public: []seal.PublicKey{c.key.Seal()}}.Authenticate(ctx, s, message)
 	if err != nil {
 		return seal.Authenticated{}, err
 	}
@@ -194,11 +200,11 @@ func (a *authenticator) verify(ctx context.Context, h *holder, k keys.PublicKey,
 // standings are what the documents of a key's holder say about it: its own, and
 // for publishers those of the other entries of the namespace. No other holder's
 // are asked: they could revoke what is not theirs.
-func (a *authenticator) standings(h *holder, k keys.PublicKey) []keys.Standing {
+func (a *authenticator) standings(c candidate) []keys.Standing {
 	var all []keys.Standing
 	for _, o := range a.holders {
-		if o == h || o.role == seal.RolePublisher && h.role == seal.RolePublisher {
-			all = append(all, o.set.Standing(k))
+		if o == c.holder || o.role == seal.RolePublisher && c.holder.role == seal.RolePublisher {
+			all = append(all, o.set.Standing(c.key))
 		}
 	}
 	return all
@@ -216,14 +222,15 @@ func refusal(standings []keys.Standing, keyID string, at time.Time) error {
 // notFound is the verdict about a key that nobody has. A document may say that
 // it had one of that name, which is revoked.
 func (a *authenticator) notFound(keyID string) error {
-	have := 0
 	for _, h := range a.holders {
+		if len(h.set.Revocations)+len(h.set.SkippedNotices) == 0 {
+			continue
+		}
 		if err := h.set.StandingOf(keyID).Refusal(keyID, time.Time{}); err != nil {
 			return err
 		}
-		have += len(h.known)
 	}
-	return failure(seal.CodeSignatureKeyNotFound, "keyid %.100q: it is none of the %d keys that the trust file has for the namespace %.200q", keyID, have, a.namespace)
+	return failure(seal.CodeSignatureKeyNotFound, "keyid %.100q: it is none of the %d names of keys that the trust file has for the namespace %.200q", keyID, len(a.byKeyID), a.namespace)
 }
 
 // worse is the error that says more: that a key is revoked before a signature
