@@ -39,6 +39,7 @@ var kinds = map[string][]entry{
 	"signature":        signatureEntries,
 	"envelope":         envelopeEntries,
 	"level":            levelEntries,
+	"levels":           levelsEntries,
 }
 
 // An entry is one way into the implementation for the bytes of a vector.
@@ -79,6 +80,9 @@ type vector struct {
 	Server      serverInfo     `json:"server"`
 	Namespace   string         `json:"namespace"`
 	Policy      string         `json:"policy"`
+	Trust       []trusted      `json:"trust"`
+	Quorum      seal.Quorum    `json:"quorum"`
+	Evidence    evidence       `json:"evidence"`
 
 	file string
 }

@@ -60,7 +60,7 @@ function parsed(what, read) {
 }
 
 // readEnvelope reads what stands around the payload, and no more: {payload bytes, signatures}. Nothing of it is verified.
-function readEnvelope(bytes) {
+export function readEnvelope(bytes) {
   return parsed('envelope', () => {
     const envelope = parseStrict(bytes);
     ENVELOPE(envelope, '');
@@ -71,7 +71,7 @@ function readEnvelope(bytes) {
 }
 
 // readPayload reads bytes whose signature holds: a payload that was tampered with is a matter of its signature (§27.2).
-function readPayload(payload) {
+export function readPayload(payload) {
   return parsed('payload', () => {
     const manifest = parseStrict(payload);
     if (!jcs(manifest).equals(payload)) throw new Error('not in its canonical form');
@@ -99,6 +99,17 @@ function readStatement(inner, signature, key, payload) {
   return predicate;
 }
 
+/** What the key of a signature signed beside it: the predicate, or null where there is no statement. Throws Refused. */
+export function signedPredicate(signature, key, payload) {
+  try {
+    if (!verifies(key, pae(ENVELOPE_TYPE, payload), fromBase64(signature.sig))) throw new Error('the signature does not verify');
+    const inner = signature.details?.statement;
+    return inner === undefined ? null : readStatement(inner, signature, key, payload);
+  } catch (error) {
+    throw new Refused(INVALID, error.message);
+  }
+}
+
 /**
  * Checks one signature at a time in milliseconds. Gives {keyid, role, attestation_type, bound, timestamp?, expires_at?,
  * interface_snapshot?}; throws Refused with the name of what is wrong.
@@ -106,14 +117,7 @@ function readStatement(inner, signature, key, payload) {
 function checkSignature(signature, payload, keys, now) {
   const key = keys.get(signature.keyid);
   if (key === undefined) throw new Refused(NO_KEY, `no key ${JSON.stringify(signature.keyid).slice(0, 100)}`);
-  let predicate = null;
-  try {
-    if (!verifies(key, pae(ENVELOPE_TYPE, payload), fromBase64(signature.sig))) throw new Error('the signature does not verify');
-    const inner = signature.details?.statement;
-    if (inner !== undefined) predicate = readStatement(inner, signature, key, payload);
-  } catch (error) {
-    throw new Refused(INVALID, error.message);
-  }
+  const predicate = signedPredicate(signature, key, payload);
   if (predicate === null) return unbound(signature);
   if (predicate.expires_at !== undefined && Date.parse(predicate.expires_at) <= now) {
     throw new Refused(EXPIRED, `expired at ${predicate.expires_at}`);

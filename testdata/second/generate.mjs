@@ -12,6 +12,7 @@ import { kinds as documents } from './generate/document-cases.mjs';
 import { kinds as envelopes } from './generate/envelope-cases.mjs';
 import { kinds as interfaces } from './generate/interface-cases.mjs';
 import { kinds as levels } from './generate/level-cases.mjs';
+import { kinds as parties } from './generate/levels-cases.mjs';
 import { kinds as signatures } from './generate/signature-cases.mjs';
 import { keyFiles } from './generate/testkeys.mjs';
 
@@ -31,7 +32,7 @@ function write(kind, files) {
 }
 
 let count = 0;
-for (const [kind, vectors] of Object.entries({ ...documents, ...interfaces, ...signatures, ...envelopes, ...levels })) {
+for (const [kind, vectors] of Object.entries({ ...documents, ...interfaces, ...signatures, ...envelopes, ...levels, ...parties })) {
   const files = [...vectors()].map(([name, { description, mis, ...rest }]) => [`${name}.json`, { kind, description, mis, ...rest }]);
   count += write(kind, files);
 }

@@ -10,6 +10,7 @@ import { fileURLToPath } from 'node:url';
 import { isDeepStrictEqual } from 'node:util';
 import { composite, fingerprintBytes } from './fingerprint.mjs';
 import { fromBase64, isCanonical, jcs, pae, Refused } from './bytes.mjs';
+import { levelsOf } from './levels.mjs';
 import { checkManifest } from './schema.mjs';
 import { open } from './envelope.mjs';
 import { readJWK, readKeySet, verifies } from './keys.mjs';
@@ -49,6 +50,7 @@ const KINDS = {
   level: (v) => verifySeal({
     ...v, envelope: inputBytes(v), keys: readKeySet(v.jwks), tools: v.tools_base64.map((t) => Buffer.from(t, 'base64')),
   }),
+  levels: (v) => levelsOf({ ...v, envelope: inputBytes(v) }),
 };
 
 // names compares error names: INTERFACE_MISMATCH is the family of the codes that name a component and may stand beside them.

@@ -32,6 +32,16 @@ export const publisherES256 = p256('TEST-ONLY-publisher-es256', seedOf('publishe
 export const stranger = ed25519('TEST-ONLY-stranger-ed25519', seedOf('stranger-ed25519'));
 export const registry = ed25519('TEST-ONLY-registry-ed25519', seedOf('registry-ed25519'));
 
+// Those of the other parties have no file of their own: the vectors that they sign hold their public halves.
+export const scanner = ed25519('TEST-ONLY-scanner-ed25519', seedOf('scanner-ed25519'));
+export const scannerES256 = p256('TEST-ONLY-scanner-es256', seedOf('scanner-es256'));
+export const secondScanner = ed25519('TEST-ONLY-second-scanner-ed25519', seedOf('second-scanner-ed25519'));
+export const thirdScanner = ed25519('TEST-ONLY-third-scanner-ed25519', seedOf('third-scanner-ed25519'));
+export const auditor = ed25519('TEST-ONLY-auditor-ed25519', seedOf('auditor-ed25519'));
+
+/** The same key under another key id. */
+export const renamed = (key, kid) => ({ ...key, kid, jwk: { ...key.jwk, kid } });
+
 /** File name to content of vectors/keys: the private key of each, and the one set of public keys. */
 export function keyFiles() {
   const all = { 'publisher-ed25519': publisher, 'publisher-es256': publisherES256, 'stranger-ed25519': stranger, 'registry-ed25519': registry };
