@@ -62,3 +62,19 @@ func BenchmarkRules(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkLoop is a loop that is not tools.all, over the most tools that a
+// server may list.
+func BenchmarkLoop(b *testing.B) {
+	compiled, err := Compile([]string{"!tools.exists(t, t.side_effects.network_egress && t.trust_level < 3)"})
+	if err != nil {
+		b.Fatal(err)
+	}
+	in := crowd(10_000)
+	b.ReportAllocs()
+	for b.Loop() {
+		if err := compiled[0].Check(in); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -31,6 +31,7 @@ type rule struct {
 	// holds where it holds for each list of one tool, and evaluated so, it says
 	// which tools break it. level is the server's all the same.
 	perItem bool
+	maxCost uint64 // over all tools
 }
 
 // String implements [verify.Rule].
@@ -38,11 +39,15 @@ func (r *rule) String() string { return r.text }
 
 // Check implements [verify.Rule].
 func (r *rule) Check(in verify.RuleInput) error {
+	ctx, cancel := context.WithTimeout(context.Background(), maxTime)
+	defer cancel()
+	return r.check(ctx, in)
+}
+
+func (r *rule) check(ctx context.Context, in verify.RuleInput) error {
 	if in.Result == nil || in.Manifest == nil {
 		return errors.New("there is no verdict or no manifest that it could be about")
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), maxTime)
-	defer cancel()
 	e := &evaluation{rule: r, ctx: ctx, vars: r.table.object(reflect.ValueOf(view(in)).Elem())}
 	switch {
 	case r.perTool:
@@ -70,8 +75,12 @@ var (
 
 // eval returns nil where the rule holds under b.
 func (e *evaluation) eval(b binding) error {
-	if e.spent > maxCost {
-		return fmt.Errorf("%w: it costs more than %d units", errTooMuch, maxCost)
+	switch {
+	case e.spent > e.maxCost:
+		return e.tooCostly()
+	case e.ctx.Err() != nil:
+		// An evaluation without a long loop does not look by itself.
+		return e.tooLong()
 	}
 	b.vars = e.vars
 	out, details, err := e.program.ContextEval(e.ctx, &b)
@@ -84,9 +93,9 @@ func (e *evaluation) eval(b binding) error {
 	var absent *absentError
 	switch {
 	case errors.As(err, &stopped) && stopped.Cause == interpreter.CostLimitExceeded:
-		return fmt.Errorf("%w: it costs more than %d units", errTooMuch, maxCost)
-	case errors.As(err, &stopped):
-		return fmt.Errorf("%w: it takes longer than %v", errTooMuch, maxTime)
+		return e.tooCostly()
+	case err != nil && e.ctx.Err() != nil:
+		return e.tooLong()
 	case errors.As(err, &absent):
 		return absent
 	case err != nil:
@@ -96,6 +105,14 @@ func (e *evaluation) eval(b binding) error {
 		return errBroken
 	}
 	return nil
+}
+
+func (e *evaluation) tooCostly() error {
+	return fmt.Errorf("%w: it costs more than %d units", errTooMuch, e.maxCost)
+}
+
+func (e *evaluation) tooLong() error {
+	return fmt.Errorf("%w: it takes longer than %v", errTooMuch, maxTime)
 }
 
 // forEach evaluates the rule once for each tool, and names those that break it.

@@ -81,7 +81,7 @@ const (
 	// ever longer the more often a loop turns.
 	maxTime = 10 * time.Second
 	// checkEvery is after how many turns of a loop maxTime is looked at.
-	checkEvery = 1_000
+	checkEvery = 100
 )
 
 // Compile reads rules, in the order of the trust file. Its error names every rule
@@ -118,8 +118,9 @@ func Compile(rules []string) ([]verify.Rule, error) {
 
 // language is what rules are compiled in.
 type language struct {
-	table *table
-	env   *cel.Env
+	table   *table
+	env     *cel.Env
+	maxCost uint64 // [maxCost], but in tests of what happens beyond
 }
 
 // theLanguage is built when the first rule is read: who has no rules does not
@@ -151,7 +152,7 @@ func newLanguage() (*language, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &language{table: t, env: env}, nil
+	return &language{table: t, env: env, maxCost: maxCost}, nil
 }
 
 // compile reads one rule. Its error begins with the punctuation that follows the
@@ -176,12 +177,12 @@ func (l *language) compile(text string) (*rule, error) {
 	if err != nil {
 		return nil, fmt.Errorf(": its cost: %w", err)
 	}
-	if estimate.Max > maxCost {
-		return nil, fmt.Errorf(": it may cost %d units for a server of %d tools, want at most %d: it has a loop too many", estimate.Max, ordinaryTools, maxCost)
+	if estimate.Max > l.maxCost {
+		return nil, fmt.Errorf(": it may cost %d units for a server of %d tools, want at most %d: it has a loop too many", estimate.Max, ordinaryTools, l.maxCost)
 	}
 	program, err := l.env.Program(checked,
 		cel.EvalOptions(cel.OptOptimize),
-		cel.CostLimit(maxCost),
+		cel.CostLimit(l.maxCost),
 		cel.InterruptCheckFrequency(checkEvery),
 	)
 	if err != nil {
@@ -190,7 +191,7 @@ func (l *language) compile(text string) (*rule, error) {
 	root := checked.NativeRep().Expr()
 	free := freeIdents(root)
 	return &rule{
-		text: text, table: l.table, program: program,
+		text: text, table: l.table, program: program, maxCost: l.maxCost,
 		perTool: free["tool"] > 0,
 		perItem: free["tool"] == 0 && free["tools"] == 1 && isAllOfTools(root),
 	}, nil

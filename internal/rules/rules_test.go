@@ -5,7 +5,6 @@ import (
 	"reflect"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/mcp-integrity/seal-action/seal"
 	"github.com/mcp-integrity/seal-action/verify"
@@ -96,6 +95,12 @@ func TestKnownTools(t *testing.T) {
 		{"tools.all(tool, tool.sealed)", fine},
 		{"tools.all(tool, tool.trust_level > level)", `for "fetch"`}, // level is the server's: tool is the loop's own
 		{"tools.all(x, x.trust_level >= tool.trust_level)", `it does not hold for "read"`},
+		{"tools.all(tool, .tool.trust_level >= tool.trust_level)", `it does not hold for "fetch"`}, // .tool is not
+		{".level >= 2 && .tools.all(t, t.sealed)", fine},
+		{"tools.all(t, t.sealed && tools.size() == 2)", fine},
+		{"tools.all(t, level == 2)", fine},
+		{"tools.exists(t, t.trust_level >= 3)", fine},
+		{"tools.exists(t, t.trust_level > 3)", notBroken},
 		{"level >= 2", fine},
 		{"level >= 3", notBroken},
 		{"tool.sealed && level >= 3", `it does not hold for "fetch"`},
@@ -253,33 +258,6 @@ func TestErrorsNameFewToolsAndBoundThem(t *testing.T) {
 	}
 }
 
-func TestCostIsBounded(t *testing.T) {
-	in := crowd(1000)
-	for _, text := range []string{
-		"tools.all(a, tools.exists(b, b.name == a.name + 'x') || true)",
-		"tools.all(a, tools.all(b, a.name != b.name || a.trust_level == b.trust_level))",
-		"tool.sealed && tools.all(b, tool.name != b.name || b.sealed)",
-		"tools.map(a, tools.map(b, a.name + b.name)).size() > 0",
-		"tools.filter(a, tools.filter(b, manifest.tools.filter(c, true).size() == 0).size() == 0).size() == 0",
-	} {
-		compiled, err := Compile([]string{text})
-		if err != nil {
-			if !strings.Contains(err.Error(), "a loop too many") {
-				t.Errorf("%s: %v", text, err)
-			}
-			continue
-		}
-		start := time.Now()
-		err = compiled[0].Check(in)
-		if err == nil || !strings.Contains(err.Error(), "it costs more than 1000000 units") {
-			t.Errorf("%s: got %v, want that it costs too much", text, err)
-		}
-		t.Logf("%s: %v", text, time.Since(start))
-	}
-	checkRule(t, "tools.all(t, t.capabilities_required.all(c, c.actions.all(a, a == 'read')))", in, fine)
-	checkRule(t, "tool.capabilities_required.all(c, c.actions.all(a, a == 'read')) && level == 3 && tool.artifact_match", crowd(10_000), fine)
-}
-
 // TestEveryMemberIsReachable: what the manifest or the result gains, the language
 // gains.
 func TestEveryMemberIsReachable(t *testing.T) {
@@ -379,27 +357,4 @@ func TestDescribeRefusesWhatItCannotSay(t *testing.T) {
 			t.Errorf("%T: got %v, want %q", tc.of, err, tc.want)
 		}
 	}
-}
-
-func FuzzCompile(f *testing.F) {
-	for _, seed := range []string{
-		"tool.side_effects.network_egress == false || level >= 3",
-		"tools.all(t, !t.side_effects.network_egress || t.trust_level >= 3)",
-		"tool.name.matches('a+') && now < manifest.expires_at", "dyn(tool).x == [1, {'a': 2u}][0]", "((((", "'\\x", "a.?b", "tools.map(t, t.name)[?0]",
-	} {
-		f.Add(seed)
-	}
-	in := scene()
-	f.Fuzz(func(t *testing.T, text string) {
-		compiled, err := Compile([]string{text})
-		if err != nil {
-			if len(err.Error()) > 1000 {
-				t.Errorf("the error has %d bytes", len(err.Error()))
-			}
-			return
-		}
-		if err := compiled[0].Check(in); err != nil && err.Error() == "" {
-			t.Error("the error says nothing")
-		}
-	})
 }

@@ -62,16 +62,14 @@ func countAll(all []ast.Expr, bound []string, free map[string]int) {
 	}
 }
 
-// isAllOfTools says that e is tools.all(…): the loop that begins with true and
-// goes on by &&.
+// isAllOfTools says that e is tools.all(…): the one loop of CEL whose turns are
+// joined by &&.
 func isAllOfTools(e ast.Expr) bool {
 	if e.Kind() != ast.ComprehensionKind {
 		return false
 	}
-	c := e.AsComprehension()
-	over, init, step := c.IterRange(), c.AccuInit(), c.LoopStep()
+	over, step := e.AsComprehension().IterRange(), e.AsComprehension().LoopStep()
 	return over.Kind() == ast.IdentKind && over.AsIdent() == "tools" &&
-		init.Kind() == ast.LiteralKind && init.AsLiteral() == types.True &&
 		step.Kind() == ast.CallKind && step.AsCall().FunctionName() == operators.LogicalAnd
 }
 
