@@ -133,7 +133,7 @@ func TestTampered(t *testing.T) {
 				t.Errorf("list: got %v, %v, want beta and an error", all, err)
 			}
 			wantChanges(t, meet(t, s, beta, served(t, "b"), later), "")
-			wantDamaged(t, s, "forget the server")
+			wantDamaged(t, s, "forget this server")
 		})
 	}
 }

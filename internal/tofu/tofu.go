@@ -99,7 +99,7 @@ func Open(dir string) (*Store, error) {
 	v, err := vault.Open(vault.Config{
 		Dir: dir, Label: label,
 		What:    "the first uses of servers are kept",
-		Hint:    "forget the server to meet it anew, or bring back the whole directory, or remove it to meet all anew: a change since then is not noticed",
+		Hint:    "forget this server to meet it anew, or bring back the whole directory, or remove the directory to meet all servers anew: what changed since then is not noticed",
 		MaxFile: maxRecord, MaxTotal: maxTotal, MaxFiles: maxServers,
 	})
 	if err != nil {
