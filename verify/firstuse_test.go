@@ -193,7 +193,8 @@ func TestUnsealedWords(t *testing.T) {
 	}
 	var met verify.Observation
 	level := 3
-	v := verify.Verifier{Policy: seal.DefaultPolicy, Now: func() time.Time { return sealtest.Time }, Server: server{Observation: verify.Observation{
+	noticed := verify.Finding{Code: seal.CodeRevocationDropped, Name: seal.CodeRevocationDropped.Name()}
+	v := verify.Verifier{Policy: seal.DefaultPolicy, Found: []verify.Finding{noticed}, Now: func() time.Time { return sealtest.Time }, Server: server{Observation: verify.Observation{
 		Observed: verify.Live, Server: fingerprint.ServerInfo{Name: "acme", Version: "2"}, ClaimedLevel: &level,
 		Tools: []fingerprint.Tool{sealtest.Tool(t, evil0), sealtest.Tool(t, tool1)},
 	}}}
@@ -202,8 +203,8 @@ func TestUnsealedWords(t *testing.T) {
 	if len(met.Tools) != 2 || r.ServerName != "acme" || r.Observed != verify.Live {
 		t.Errorf("got %d tools met, server %q, observed %q", len(met.Tools), r.ServerName, r.Observed)
 	}
-	if got := names(r.Advisories); got[len(got)-1] != "LEVEL_CLAIMED_NOT_MET" {
-		t.Errorf("a claim without a manifest: got advisories %q", got)
+	if got := names(r.Advisories); got[len(got)-1] != "LEVEL_CLAIMED_NOT_MET" || got[1] != "REVOCATION_DROPPED" {
+		t.Errorf("a claim without a manifest, and what the caller noticed: got advisories %q", got)
 	}
 	var message string
 	for _, e := range r.Errors {

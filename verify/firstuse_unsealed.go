@@ -42,7 +42,7 @@ func (v *Verifier) unsealed(code seal.Code, reason error) *run {
 	r.result = &Result{
 		SchemaVersion: SchemaVersion, Observed: Nothing, Policy: v.Policy.String(), VerifiedAt: seal.NewTimestamp(r.now),
 		Results: []ToolResult{}, Errors: []Finding{}, Skipped: []Skip{{Check: "manifest", Reason: reason.Error()}},
-		Advisories: []Finding{{Code: code, Name: code.Name(), Message: reason.Error()}},
+		Advisories: append([]Finding{{Code: code, Name: code.Name(), Message: reason.Error()}}, v.Found...),
 	}
 	r.asked = errors.Is(reason, ErrUnavailable)
 	return r
