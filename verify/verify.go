@@ -30,7 +30,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -137,7 +136,7 @@ func (v *Verifier) Verify(ctx context.Context, envelope []byte) *Result {
 		Observed:      Nothing,
 		Policy:        v.Policy.String(),
 		VerifiedAt:    seal.NewTimestamp(r.now),
-		Results:       []ToolResult{}, Advisories: slices.Concat([]Finding{}, v.Found), Errors: []Finding{}, Skipped: []Skip{},
+		Results:       []ToolResult{}, Advisories: append([]Finding{}, v.Found...), Errors: []Finding{}, Skipped: []Skip{},
 	}
 	if r.open(ctx, envelope) {
 		r.identity()

@@ -42,6 +42,17 @@ var commands = []command{
 		maxArgs: 1, run: runVerify,
 	},
 	{
+		use:   "tofu list|accept|block|unblock|forget [SERVER]",
+		short: "See and decide about servers without a manifest, which are trusted on first use",
+		long: "verify and check keep what a server without a manifest served when it was first met, and tell when it changes.\n" +
+			"tofu list shows what is kept, and the words that moved; accept takes what you have seen (--pending); block refuses\n" +
+			"a server, or one tool of it (--tool), whatever it serves; forget lets it be met for the first time again.",
+		example: "  mcp-integrity tofu list\n" +
+			"  mcp-integrity tofu accept 'node dist/index.js in /home/me/tools' --pending sha256:…\n" +
+			"  mcp-integrity tofu block 'node dist/index.js in /home/me/tools' --tool runCommand",
+		minArgs: 1, maxArgs: 2, run: runTOFU,
+	},
+	{
 		use:     "extract [options] [-- SERVER ARG…]",
 		short:   "Write what a server serves, byte for byte, as an interface snapshot",
 		example: "  mcp-integrity extract --output server.interface.json -- node dist/index.js",

@@ -36,6 +36,8 @@ var (
 	// signing are the commands that sign, or say whether signing would end well.
 	signing   = []string{"seal", "doctor"}
 	verifying = []string{"verify"}
+	// remembering are the commands that keep what they saw from run to run.
+	remembering = []string{"verify", "tofu"}
 	// expecting are the commands to which one says whose a manifest should be.
 	expecting = []string{"verify", "attest"}
 	attesting = []string{"attest"}
@@ -88,7 +90,14 @@ var options = []option{
 	{name: "to", kind: list, help: "a `TARGET` to publish to, as seal's --publish takes it", on: []string{"publish"}},
 	{name: "server-json", def: "server.json", help: "the server.json `file` that is published to the MCP registry", on: publishing},
 	{name: "manifest-url", help: "the `URL` that the MCP registry gives for the manifest (default: where another target put it)", on: publishing},
-	{name: "memory", help: "the `directory` where verify remembers what it verified, or none (default: in the user's configuration directory)", on: verifying, trust: true},
+	{name: "registry", help: "the `URL` of a registry that is asked for the manifest (MIS §18.2) where none is named and none is found", on: verifying},
+	{name: "memory", help: "the `directory` where verify remembers what it verified, or none (default: in the user's configuration directory)", on: remembering, trust: true},
+	{name: "audit-log", help: "append what happened to this `file`, a JSON line an event (MIS §20.3)", on: verifying},
+
+	// What was met without a manifest.
+	{name: "host", help: "the host `application` that knows the server, where several do", on: []string{"tofu"}},
+	{name: "pending", help: "the `digest` of what you have seen and accept", on: []string{"tofu"}},
+	{name: "tool", kind: list, help: "accept, block or unblock this `tool` alone", on: []string{"tofu"}},
 
 	// What others say of a release.
 	{name: "role", help: "who you are to the release", values: []string{"publisher", "registry", "scanner", "auditor"}, on: attesting},
@@ -149,9 +158,9 @@ var options = []option{
 		defs: map[string]string{"extract": "-", "jwks": "-", "keygen": "signing-key.json", "inspect": "-", "attest": "", "revoke": "revocation.json"},
 		on:   []string{"seal", "extract", "attest", "keygen", "jwks", "revoke", "inspect"}},
 	{name: "extract", help: "write one part as other tools take it, instead of printing the whole", values: []string{"payload", "signature", "statement", "bundle"}, on: []string{"inspect"}},
-	{name: "format", def: "text", help: "how the result is printed", values: []string{"text", "json"}, on: []string{"seal", "verify", "publish", "attest", "inspect", "doctor"}},
+	{name: "format", def: "text", help: "how the result is printed", values: []string{"text", "json"}, on: []string{"seal", "verify", "publish", "attest", "tofu", "inspect", "doctor"}},
 	{name: "format", def: "text", help: "how the result is printed", values: []string{"text", "json", "markdown"}, on: []string{"diff"}},
-	{name: "output-file", def: "-", help: "the `file` where the result is printed; - is standard output", on: []string{"seal", "verify", "publish", "attest", "diff", "doctor"}},
+	{name: "output-file", def: "-", help: "the `file` where the result is printed; - is standard output", on: []string{"seal", "verify", "publish", "attest", "tofu", "diff", "doctor"}},
 }
 
 // optionsOf returns the rows that a command has.

@@ -90,6 +90,7 @@ func renderText(r *verify.Result) []byte {
 		p.line("           by %s, as %s says", b.BuilderID, b.Ref)
 	}
 	p.chain(r.Chain)
+	p.firstUse(r.FirstUse)
 	p.findings("error", r.Errors)
 	p.findings("advisory", slices.DeleteFunc(slices.Clone(r.Advisories), func(f verify.Finding) bool {
 		// What was not checked is told below, with its reason.

@@ -238,7 +238,7 @@ func (s *surface) Observe(ctx context.Context) (verify.Observation, error) {
 	}
 	o := verify.Observation{Observed: verify.Snapshot, Server: v.snapshot.Server, Tools: v.snapshot.Tools}
 	if v.listing != nil {
-		o.Observed, o.ClaimedLevel = verify.Live, v.listing.ClaimedLevel
+		o.Observed, o.ClaimedLevel, o.ManifestURL = verify.Live, v.listing.ClaimedLevel, v.listing.ManifestURL
 	}
 	return o, nil
 }

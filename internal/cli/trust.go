@@ -123,7 +123,6 @@ func (l loader) at(name string) string {
 // a claim that looks entries up; from then on it is what the payload must say.
 // Where options name the publisher, too, both must agree.
 func (v *verifier) byTrust(e *seal.Envelope) error {
-	v.Found = v.sigstore.inv.found()
 	t := v.trusted
 	if t == nil || t.file == nil {
 		return nil

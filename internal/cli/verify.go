@@ -26,9 +26,11 @@ func runVerify(ctx context.Context, inv *invocation) error {
 	if err != nil {
 		return err
 	}
+	v.Found = inv.found()
 	envelope, err := inv.fetchManifest(ctx, v)
 	var result *verify.Result
 	var wrong *exitError
+	var storeErr error
 	switch {
 	case errors.As(err, &wrong) && wrong.code == ExitUsage:
 		return err
@@ -37,7 +39,9 @@ func runVerify(ctx context.Context, inv *invocation) error {
 		// is a manifest.
 		result = v.NotFound(seal.CodeManifestNotFound, fmt.Errorf("%w: %w", verify.ErrUnavailable, err))
 	case errors.Is(err, errNoManifest):
-		result = v.NotFound(seal.CodeManifestNotFound, err)
+		result, storeErr = inv.unsealed(ctx, v, seal.CodeManifestNotFound, err)
+	case errors.Is(err, verify.ErrUnavailable) && len(inv.args) == 0:
+		result, storeErr = inv.unsealed(ctx, v, seal.CodeManifestFetchFailed, err)
 	case errors.Is(err, verify.ErrUnavailable):
 		result = v.NotFound(seal.CodeManifestFetchFailed, err)
 	case err != nil:
@@ -48,6 +52,12 @@ func runVerify(ctx context.Context, inv *invocation) error {
 		}
 		result = v.Verify(ctx, envelope)
 		inv.whatItIs(notManifest(envelope, inv.manifestArgument()))
+	}
+	if storeErr != nil {
+		return storeErr
+	}
+	if err := inv.log(result); err != nil {
+		return err
 	}
 	if err := inv.summarise(result, envelope, summaryKey); err != nil {
 		return err
@@ -82,6 +92,7 @@ type verifier struct {
 	sigstore *sigstore
 	ring     keyring       // the publisher's keys, as they were given
 	place    publish.Place // where the manifest comes from; nil for a file
+	surface  *once         // nil where there is no server and no snapshot
 	trusted  *trusted
 	options  authenticator // whom the options name beside a trust file
 }
@@ -156,7 +167,8 @@ func (i *invocation) verifier(ctx context.Context) (*verifier, error) {
 	}
 	v.trusted, v.options = trusted, options
 	if s != nil {
-		v.Server = s
+		v.surface = &once{surface: s}
+		v.Server = v.surface
 	}
 	v.Provenance = &builds{inv: i, sigstore: v.sigstore, file: i.str("provenance"), beside: i.beside(provenanceSuffix), offline: i.is("offline")}
 	refs := i.list("artifact")
@@ -193,40 +205,27 @@ const wellKnown = "/.well-known/mcp-integrity.json"
 // errNoManifest says that no source had one.
 var errNoManifest = errors.New("no manifest was found")
 
-// fetchManifest is step 1: the file or URL that is named, else the local file,
-// else the server's .well-known (MIS §18.4).
+// fetchManifest is step 1: what is named, else what is found (MIS §18.4).
 func (i *invocation) fetchManifest(ctx context.Context, v *verifier) ([]byte, error) {
-	if len(i.args) == 1 {
-		name := i.args[0]
-		if publish.Known(name) {
-			return v.fromPlace(ctx)
-		}
-		if isURL(name) {
-			return i.fetch(ctx, name, seal.MaxEnvelopeSize)
-		}
-		if isDirectory(name) {
-			return nil, usagef("%s is a directory", name).withHint("dir:%s names the releases that lie in it", name)
-		}
-		data, err := readFile(name, seal.MaxEnvelopeSize)
-		var exit *exitError
-		if errors.As(err, &exit) && exit.code == ExitUndecided {
-			return nil, fmt.Errorf("%w: %w", verify.ErrUnavailable, err)
-		}
-		return data, err
+	if len(i.args) == 0 {
+		return i.discover(ctx, v)
 	}
-	if isRegular(defaultManifest) {
-		i.note("manifest: ./%s", defaultManifest)
-		return readFile(defaultManifest, seal.MaxEnvelopeSize)
+	name := i.args[0]
+	if publish.Known(name) {
+		return v.fromPlace(ctx)
 	}
-	if url := i.str("server-url"); url != "" {
-		at, err := siteOf(url)
-		if err != nil {
-			return nil, usagef("--server-url: %w", err)
-		}
-		i.note("manifest: %s", at+wellKnown)
-		return i.fetch(ctx, at+wellKnown, seal.MaxEnvelopeSize)
+	if isURL(name) {
+		return i.fetch(ctx, name, seal.MaxEnvelopeSize)
 	}
-	return nil, fmt.Errorf("%w: there is no ./%s, and no file or URL was named", errNoManifest, defaultManifest)
+	if isDirectory(name) {
+		return nil, usagef("%s is a directory", name).withHint("dir:%s names the releases that lie in it", name)
+	}
+	data, err := readFile(name, seal.MaxEnvelopeSize)
+	var exit *exitError
+	if errors.As(err, &exit) && exit.code == ExitUndecided {
+		return nil, fmt.Errorf("%w: %w", verify.ErrUnavailable, err)
+	}
+	return data, err
 }
 
 func fileExists(path string) bool {
@@ -272,6 +271,10 @@ func (i *invocation) printResult(r *verify.Result) error {
 
 // hint names the command that helps with the commonest failures.
 func (i *invocation) hint(r *verify.Result) {
+	if f := r.FirstUse; f != nil && f.Pending != "" {
+		i.talk("hint: look at what moved; then %s, or tofu block", ourLines(acceptHint(f)))
+		return
+	}
 	for _, e := range r.Errors {
 		switch e.Code {
 		case seal.CodeSignatureKeyNotFound:

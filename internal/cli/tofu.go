@@ -1,0 +1,210 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/opencontainers/go-digest"
+
+	"github.com/mcp-integrity/seal-action/internal/difftext"
+	"github.com/mcp-integrity/seal-action/internal/tofu"
+	"github.com/mcp-integrity/seal-action/lineage"
+	"github.com/mcp-integrity/seal-action/verify"
+)
+
+// firstUse says when a server without a manifest was met, and which of its words
+// moved since somebody accepted them.
+func (p *page) firstUse(r *verify.FirstUseReport) {
+	if r == nil {
+		return
+	}
+	if r.First {
+		p.line("first use  now: what it serves is kept, and a change will be told")
+		return
+	}
+	p.line("first use  %s; %d changes since they were accepted", r.Since.Format("2006-01-02"), len(r.Changes))
+	p.words(r)
+}
+
+// words shows what moved in the tools of a report.
+func (p *page) words(r *verify.FirstUseReport) {
+	var b bytes.Buffer
+	// A buffer takes whatever is written.
+	_ = difftext.Write(&b, lineage.Diff(r.Old, r.New), difftext.Options{})
+	p.WriteString(tame(b.String()))
+	for _, name := range r.Wordless {
+		p.line("tool %s: its words were too many to be kept", name)
+	}
+}
+
+// acceptHint is how what was just shown is accepted.
+func acceptHint(r *verify.FirstUseReport) string {
+	words := []string{"mcp-integrity", "tofu", "accept", r.Server, "--pending", string(r.Pending)}
+	if r.Host != ownHost {
+		words = append(words, "--host", r.Host)
+	}
+	return shellWords(words...)
+}
+
+// tofuActions are what tofu does, by their names.
+var tofuActions = map[string]func(*tofuRun, context.Context) error{
+	"list": (*tofuRun).list, "accept": (*tofuRun).accept,
+	"block": (*tofuRun).block, "unblock": (*tofuRun).unblock, "forget": (*tofuRun).forget,
+}
+
+// tofuRun is one run of tofu.
+type tofuRun struct {
+	*invocation
+	store *tofu.Store
+	entry tofu.Entry // the server that is named; none for list
+}
+
+// runTOFU manages what was kept of servers without a manifest (MIS §20.2).
+func runTOFU(ctx context.Context, inv *invocation) error {
+	act, ok := tofuActions[inv.args[0]]
+	if !ok {
+		return usagef("tofu %.60q: want list, accept, block, unblock or forget", inv.args[0])
+	}
+	dir := inv.stateDir("tofu")
+	if dir == "" {
+		return usagef("nothing is kept here").withHint("--memory DIR, an absolute path")
+	}
+	r := &tofuRun{invocation: inv}
+	var err error
+	if r.store, err = tofu.Open(dir); err != nil {
+		return usagef("--memory: %w", err)
+	}
+	if inv.args[0] != "list" {
+		if err := r.find(ctx); err != nil {
+			return err
+		}
+	} else if len(inv.args) > 1 {
+		return usagef("tofu list takes no server")
+	}
+	return act(r, ctx)
+}
+
+// find finds the server that is named, with --host where several hosts know one of
+// that name.
+func (r *tofuRun) find(ctx context.Context) error {
+	if len(r.args) != 2 {
+		return usagef("tofu %s: want the server, as tofu list names it", r.args[0]).withHint("mcp-integrity tofu list")
+	}
+	entries, err := r.store.List(ctx)
+	if err != nil && len(entries) == 0 {
+		return undecidedf("%w", err)
+	}
+	var found []tofu.Entry
+	for _, e := range entries {
+		if e.Server == r.args[1] && (r.str("host") == "" || e.Host == r.str("host")) {
+			found = append(found, e)
+		}
+	}
+	switch len(found) {
+	case 0:
+		return failsf("no server %.200q was met", r.args[1]).withHint("mcp-integrity tofu list")
+	case 1:
+		r.entry = found[0]
+		return nil
+	}
+	var hosts []string
+	for _, e := range found {
+		hosts = append(hosts, e.Host)
+	}
+	return usagef("%d hosts know a server of that name", len(found)).withHint("--host %s", shellWords(hosts...))
+}
+
+func (r *tofuRun) list(ctx context.Context) error {
+	entries, err := r.store.List(ctx)
+	if r.str("format") == "json" {
+		data, bad := renderJSON(map[string]any{"schema_version": "1.0", "servers": append([]tofu.Entry{}, entries...)})
+		if bad == nil {
+			bad = r.print(r.str("output-file"), data)
+		}
+		return errors.Join(bad, unreadable(err))
+	}
+	p := &page{}
+	for _, e := range entries {
+		p.line("%s: %s", e.Host, e.Server)
+		p.line("  since %s, %d tools accepted%s", e.Since.Format("2006-01-02"), len(e.Tools), blockedWords(e))
+		if e.Pending != nil {
+			p.line("  changed on %s, and nobody has accepted that:", e.Pending.Seen.Format("2006-01-02"))
+			p.words(e.Pending.Report)
+			p.line("  to accept: %s", acceptHint(e.Pending.Report))
+		}
+	}
+	if len(entries) == 0 {
+		p.line("no server without a manifest was met")
+	}
+	return errors.Join(r.print(r.str("output-file"), p.Bytes()), unreadable(err))
+}
+
+func unreadable(err error) error {
+	if err == nil {
+		return nil
+	}
+	return undecidedf("%w", err)
+}
+
+func blockedWords(e tofu.Entry) string {
+	if e.Blocked {
+		return "; blocked"
+	}
+	if n := len(e.BlockedTools); n > 0 {
+		return fmt.Sprintf("; %d tools blocked", n)
+	}
+	return ""
+}
+
+// accept takes what was shown, and nothing that came after it.
+func (r *tofuRun) accept(ctx context.Context) error {
+	pending := r.entry.Pending
+	if pending == nil {
+		r.note("nothing waits to be accepted")
+		return nil
+	}
+	if r.str("pending") == "" {
+		p := &page{}
+		p.words(pending.Report)
+		if err := r.print("-", p.Bytes()); err != nil {
+			return err
+		}
+		return usagef("--pending is missing: what is accepted is what you have seen").withHint("%s", acceptHint(pending.Report))
+	}
+	err := r.store.Accept(ctx, r.entry.FirstUseKey, digest.Digest(r.str("pending")), r.Now(), r.invocation.list("tool")...)
+	if err != nil {
+		return r.refused(err)
+	}
+	r.note("accepted: %s", r.entry.Server)
+	return nil
+}
+
+func (r *tofuRun) block(ctx context.Context) error {
+	return r.done("blocked", r.store.Block(ctx, r.entry.FirstUseKey, r.invocation.list("tool")...))
+}
+
+func (r *tofuRun) unblock(ctx context.Context) error {
+	return r.done("unblocked", r.store.Unblock(ctx, r.entry.FirstUseKey, r.invocation.list("tool")...))
+}
+
+func (r *tofuRun) forget(ctx context.Context) error {
+	return r.done("forgotten", r.store.Forget(ctx, r.entry.FirstUseKey))
+}
+
+func (r *tofuRun) done(what string, err error) error {
+	if err != nil {
+		return r.refused(err)
+	}
+	r.note("%s: %s", what, r.entry.Server)
+	return nil
+}
+
+// refused is why the store did not do what it was asked to.
+func (r *tofuRun) refused(err error) error {
+	if errors.Is(err, verify.ErrUnavailable) {
+		return undecidedf("%w", err)
+	}
+	return failsf("%w", err).withHint("mcp-integrity tofu list")
+}
