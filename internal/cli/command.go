@@ -41,6 +41,8 @@ const (
 // Command is one run of the program, with everything it takes from outside.
 type Command struct {
 	Stdout, Stderr io.Writer
+	// Stdin is asked for consent, where it is a terminal.
+	Stdin io.Reader
 	// Getenv reads one environment variable; options are looked up in it.
 	Getenv func(string) string
 	// Now is the clock.
@@ -56,7 +58,7 @@ type Command struct {
 // NewCommand returns a Command on the real clock and the real user.
 func NewCommand(stdout, stderr io.Writer, getenv func(string) string) *Command {
 	return &Command{
-		Stdout: stdout, Stderr: stderr, Getenv: getenv, Now: time.Now, ConfigDir: os.UserConfigDir,
+		Stdout: stdout, Stderr: stderr, Stdin: os.Stdin, Getenv: getenv, Now: time.Now, ConfigDir: os.UserConfigDir,
 		User: func() (string, error) {
 			u, err := user.Current()
 			if err != nil {
@@ -225,6 +227,10 @@ type invocation struct {
 	said   map[string]bool
 	// warnings are what warn has said, for reports.
 	warnings []string
+	// shared is what several command lines of one run have in common; nil for most.
+	shared *shared
+	// elsewhere says that the servers have nothing to do with this directory.
+	elsewhere bool
 	// dropped are the key documents that lack a revocation which they had.
 	dropped []*keys.Regression
 }

@@ -42,6 +42,16 @@ var commands = []command{
 		maxArgs: 1, run: runVerify,
 	},
 	{
+		use:   "check",
+		short: "Verify every MCP server that this person's clients are configured to start",
+		long: "check reads the MCP configuration of Claude Desktop, Claude Code, VS Code, Cursor, Windsurf, Zed and Gemini CLI, of\n" +
+			"the user and of the project, lists the servers, and with consent starts each, as its client does, and verifies it;\n" +
+			"one without a manifest is held against what it served when it was first met. The exit code is that of the worst.",
+		example: "  mcp-integrity check\n" +
+			"  mcp-integrity check --yes --trust trust.yaml --client cursor --format json",
+		run: runCheck,
+	},
+	{
 		use:   "tofu list|accept|block|unblock|forget [SERVER]",
 		short: "See and decide about servers without a manifest, which are trusted on first use",
 		long: "verify and check keep what a server without a manifest served when it was first met, and tell when it changes.\n" +

@@ -67,6 +67,9 @@ func (i *invocation) discover(ctx context.Context, v *verifier) ([]byte, error) 
 	if i.str("registry") != "" {
 		return i.inRegistry(ctx, v)
 	}
+	if i.elsewhere {
+		return nil, fmt.Errorf("%w: neither where the server says, nor beside it, nor on its host", errNoManifest)
+	}
 	return nil, fmt.Errorf("%w: there is no ./%s, none beside the server, and no file or URL was named", errNoManifest, defaultManifest)
 }
 
@@ -100,7 +103,7 @@ func (i *invocation) whereItSays(ctx context.Context, v *verifier) ([]byte, erro
 // program is started (MIS §18.3).
 func (i *invocation) besideIt(v *verifier) ([]byte, error) {
 	name := defaultManifest
-	if !isRegular(name) {
+	if i.elsewhere || !isRegular(name) {
 		if v.surface == nil {
 			return nil, nil
 		}

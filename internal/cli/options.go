@@ -37,16 +37,21 @@ var (
 	signing   = []string{"seal", "doctor"}
 	verifying = []string{"verify"}
 	// remembering are the commands that keep what they saw from run to run.
-	remembering = []string{"verify", "tofu"}
+	remembering = []string{"verify", "check", "tofu"}
+	checking    = []string{"check"}
 	// expecting are the commands to which one says whose a manifest should be.
 	expecting = []string{"verify", "attest"}
+	// byTrust are the commands that take a trust file.
+	byTrust   = []string{"verify", "check", "attest"}
 	attesting = []string{"attest"}
 	revoking  = []string{"revoke"}
 	// keyless are the commands that sign under a certificate.
 	signsKeyless = []string{"seal", "attest"}
 	// judging are the commands that open a manifest by keys and identities.
-	judging    = []string{"verify", "publish"}
-	trusting   = []string{"verify", "publish", "attest"}
+	judging  = []string{"verify", "publish"}
+	trusting = []string{"verify", "publish", "attest"}
+	// rooting are the commands that verify certificates.
+	rooting    = []string{"verify", "check", "publish", "attest"}
 	publishing = []string{"seal", "publish"}
 )
 
@@ -58,7 +63,7 @@ var options = []option{
 	{name: "interface", help: "an interface snapshot `file`; nothing runs", on: []string{"seal", "verify", "init"}},
 	{name: "cwd", help: "the server's working `directory` (default: this one)", on: runsServer},
 	{name: "env", kind: list, help: "a `NAME[=VALUE]` variable that the server may see; it sees no other of yours", on: runsServer},
-	{name: "timeout", kind: duration, def: "30s", help: "how long (a `DURATION`) a server may take to list its tools", on: runsServer},
+	{name: "timeout", kind: duration, def: "30s", help: "how long (a `DURATION`) a server may take to list its tools", on: []string{"seal", "verify", "check", "extract", "init"}},
 	{name: "allow-nondeterministic", kind: boolean, help: "go on although two starts served different tools: those tools will fail to verify at random, and a real change will hide among the false ones", on: []string{"seal", "extract"}},
 
 	// What is sealed.
@@ -92,7 +97,12 @@ var options = []option{
 	{name: "manifest-url", help: "the `URL` that the MCP registry gives for the manifest (default: where another target put it)", on: publishing},
 	{name: "registry", help: "the `URL` of a registry that is asked for the manifest (MIS §18.2) where none is named and none is found", on: verifying},
 	{name: "memory", help: "the `directory` where verify remembers what it verified, or none (default: in the user's configuration directory)", on: remembering, trust: true},
-	{name: "audit-log", help: "append what happened to this `file`, a JSON line an event (MIS §20.3)", on: verifying},
+	{name: "audit-log", help: "append what happened to this `file`, a JSON line an event (MIS §20.3)", on: []string{"verify", "check"}},
+
+	// The servers of a person's clients.
+	{name: "yes", kind: boolean, help: "start the servers without asking", on: checking},
+	{name: "client", kind: list, help: "check the servers of this `client` alone, such as cursor or claude-code", on: checking},
+	{name: "project", help: "the `directory` whose project files are read, too (default: this one)", on: checking},
 
 	// What was met without a manifest.
 	{name: "host", help: "the host `application` that knows the server, where several do", on: []string{"tofu"}},
@@ -120,10 +130,10 @@ var options = []option{
 	{name: "issuer", help: "the `URL` of the identity's issuer (default: that of the repository's host)", on: expecting, trust: true},
 	{name: "identity", help: "the certificate's `subject` that you expect, whole; * stands within a path segment", on: expecting, trust: true},
 	{name: "allow-self-hosted", kind: boolean, help: "accept certificates of jobs on self-hosted runners", on: expecting, trust: true},
-	{name: "trust", help: "the trust `file`, YAML: who may hold which role, with the policy and rules beside it", on: expecting, trust: true},
-	{name: "policy", help: "report_only, warn_below_level_N or block_below_level_N; that of --trust is a floor (default: warn_below_level_1)", on: verifying, trust: true},
+	{name: "trust", help: "the trust `file`, YAML: who may hold which role, with the policy and rules beside it", on: byTrust, trust: true},
+	{name: "policy", help: "report_only, warn_below_level_N or block_below_level_N; that of --trust is a floor (default: warn_below_level_1)", on: []string{"verify", "check"}, trust: true},
 	{name: "allow-unbound", kind: boolean, help: "count attestations that have no signed statement in every role", on: verifying, trust: true},
-	{name: "offline", kind: boolean, help: "open no socket", on: verifying},
+	{name: "offline", kind: boolean, help: "open no socket", on: []string{"verify", "check"}},
 	{name: "provenance", help: "the `file` with the artifact's build provenance (default: the one beside the manifest, else where the manifest says)", on: verifying},
 	{name: "vsa", help: "write a signed Verification Summary to this `file`", on: verifying},
 	{name: "vsa-key", help: "the private key, a JWK `file`, that signs the summary", on: verifying},
@@ -131,12 +141,12 @@ var options = []option{
 	// Sigstore.
 	{name: "keyless", kind: boolean, help: "sign under a certificate of Sigstore, for the identity of this job; beside --key: both", on: signsKeyless},
 	{name: "trusted-root", help: "the trusted root `file` of the Sigstore instance (default: the public one's, kept fresh through TUF)", on: signing},
-	{name: "trusted-root", help: "the trusted root `file` of the Sigstore instances that you trust (default: the public one's, kept fresh through TUF)", on: trusting, trust: true},
+	{name: "trusted-root", help: "the trusted root `file` of the Sigstore instances that you trust (default: the public one's, kept fresh through TUF)", on: rooting, trust: true},
 	{name: "signing-config", help: "the signing config `file` of the Sigstore instance: where to sign", on: []string{"seal", "attest", "doctor"}},
 	{name: "tuf-mirror", help: "the `URL` of the TUF repository that distributes the trusted root", on: signing},
-	{name: "tuf-mirror", help: "the `URL` of the TUF repository that distributes the trusted root", on: trusting, trust: true},
+	{name: "tuf-mirror", help: "the `URL` of the TUF repository that distributes the trusted root", on: rooting, trust: true},
 	{name: "tuf-root", help: "the root.json `file` from which --tuf-mirror is trusted", on: signing},
-	{name: "tuf-root", help: "the root.json `file` from which --tuf-mirror is trusted", on: trusting, trust: true},
+	{name: "tuf-root", help: "the root.json `file` from which --tuf-mirror is trusted", on: rooting, trust: true},
 	{name: "patience", kind: duration, def: "5m", help: "how long (a `DURATION`) a service that signing needs, and that does not answer, is tried", on: signsKeyless},
 	{name: "allow-public-log", kind: boolean, help: "let the name of a private repository appear in a public log", on: []string{"seal", "attest", "doctor"}},
 
@@ -158,9 +168,9 @@ var options = []option{
 		defs: map[string]string{"extract": "-", "jwks": "-", "keygen": "signing-key.json", "inspect": "-", "attest": "", "revoke": "revocation.json"},
 		on:   []string{"seal", "extract", "attest", "keygen", "jwks", "revoke", "inspect"}},
 	{name: "extract", help: "write one part as other tools take it, instead of printing the whole", values: []string{"payload", "signature", "statement", "bundle"}, on: []string{"inspect"}},
-	{name: "format", def: "text", help: "how the result is printed", values: []string{"text", "json"}, on: []string{"seal", "verify", "publish", "attest", "tofu", "inspect", "doctor"}},
+	{name: "format", def: "text", help: "how the result is printed", values: []string{"text", "json"}, on: []string{"seal", "verify", "publish", "check", "attest", "tofu", "inspect", "doctor"}},
 	{name: "format", def: "text", help: "how the result is printed", values: []string{"text", "json", "markdown"}, on: []string{"diff"}},
-	{name: "output-file", def: "-", help: "the `file` where the result is printed; - is standard output", on: []string{"seal", "verify", "publish", "attest", "tofu", "diff", "doctor"}},
+	{name: "output-file", def: "-", help: "the `file` where the result is printed; - is standard output", on: []string{"seal", "verify", "publish", "check", "attest", "tofu", "diff", "doctor"}},
 }
 
 // optionsOf returns the rows that a command has.

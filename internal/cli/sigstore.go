@@ -39,6 +39,9 @@ const maxSigstoreFile = 4 << 20
 // sigstoreOf checks the options that name an instance, as far as no work is
 // needed.
 func sigstoreOf(i *invocation) (*sigstore, error) {
+	if i.shared != nil {
+		return i.shared.sigstore, nil
+	}
 	root, mirror, tufRoot := i.str("trusted-root"), i.str("tuf-mirror"), i.str("tuf-root")
 	switch {
 	case root != "" && mirror != "":

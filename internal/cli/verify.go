@@ -190,7 +190,7 @@ func (i *invocation) verifier(ctx context.Context) (*verifier, error) {
 // beside is the file with a suffix that may lie beside a manifest that is a
 // file, "" where the manifest is none.
 func (i *invocation) beside(suffix string) string {
-	if len(i.args) == 1 && (isURL(i.args[0]) || publish.Known(i.args[0])) || len(i.args) == 0 && !isRegular(defaultManifest) {
+	if len(i.args) == 1 && (isURL(i.args[0]) || publish.Known(i.args[0])) || len(i.args) == 0 && (i.elsewhere || !isRegular(defaultManifest)) {
 		return ""
 	}
 	return sibling(i.manifestArgument(), suffix)
