@@ -9,6 +9,8 @@
 //   - an OpenID Connect issuer with the production URLs of GitHub and GitLab,
 //     reached through a CONNECT proxy ([Proxy]), so that certificates carry the
 //     very identities that users pin;
+//   - GitHub's attestation store, at its production URL through the same proxy,
+//     so that a verifier follows what a manifest really names ([Store]);
 //   - the runner's token endpoint and the environment of a job, both made of
 //     one set of claims ([GitHubJob], [GitLabJob]);
 //   - a signer of certificate timestamps, since no CT log comes without a

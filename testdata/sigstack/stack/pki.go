@@ -138,7 +138,7 @@ func webLeaf() *x509.Certificate {
 	return &x509.Certificate{
 		Subject: name("issuers"), KeyUsage: x509.KeyUsageDigitalSignature,
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
-		DNSNames:    []string{host(GitHubIssuer), host(GitLabIssuer), "localhost"},
+		DNSNames:    []string{host(GitHubIssuer), host(GitLabIssuer), host(githubAPI), "localhost"},
 		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
 	}
 }

@@ -9,18 +9,18 @@ import (
 	"sync/atomic"
 )
 
-// Proxy is a CONNECT proxy that leads the issuers' host names to our issuer and
-// nobody anywhere else. Fulcio, and a program under test, that are started with
+// Proxy is a CONNECT proxy that leads the issuers' host names to our issuer, and
+// api.github.com to our [Store], and nobody anywhere else. Fulcio, and a program under test, that are started with
 // HTTPS_PROXY set to it and SSL_CERT_FILE to the stack's CA take tokens of the
 // production issuers from us, without root and without /etc/hosts.
 type Proxy struct {
-	to      string          // address of the issuers' TLS listener
+	to      string          // address of the TLS listener for all of them
 	hosts   map[string]bool // host:port that may be asked for
 	refused atomic.Int64    // requests for any other
 }
 
 func newProxy(to string) *Proxy {
-	return &Proxy{to: to, hosts: map[string]bool{host(GitHubIssuer) + ":443": true, host(GitLabIssuer) + ":443": true}}
+	return &Proxy{to: to, hosts: map[string]bool{host(GitHubIssuer) + ":443": true, host(GitLabIssuer) + ":443": true, host(githubAPI) + ":443": true}}
 }
 
 // ServeHTTP tunnels one connection.

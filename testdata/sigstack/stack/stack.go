@@ -102,15 +102,18 @@ func (s *Stack) listen(h http.Handler, run func(*http.Server, net.Listener) erro
 	return "http://" + l.Addr().String(), nil
 }
 
-// startIssuers serves both issuers over TLS, the proxy that leads to them, and
-// the runner's token endpoint.
+// startIssuers serves both issuers and the attestation store over TLS, the proxy
+// that leads to them, and the runner's token endpoint.
 func (s *Stack) startIssuers() error {
 	var err error
 	if s.issuer, err = newIssuer(); err != nil {
 		return err
 	}
 	cert, key := filepath.Join(s.Dir, webChainFile), filepath.Join(s.Dir, webKeyFile)
-	web, err := s.listen(s.issuer, func(srv *http.Server, l net.Listener) error { return srv.ServeTLS(l, cert, key) })
+	hosts := http.NewServeMux()
+	hosts.Handle("/", s.issuer)
+	hosts.Handle(host(githubAPI)+"/", newStore())
+	web, err := s.listen(hosts, func(srv *http.Server, l net.Listener) error { return srv.ServeTLS(l, cert, key) })
 	if err != nil {
 		return err
 	}
