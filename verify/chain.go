@@ -83,7 +83,7 @@ type chain struct {
 // took one out, or exchanged one.
 func (r *run) lineage(ctx context.Context) {
 	server := serverOf(r.opened.Manifest)
-	c := &chain{run: r, server: server, most: maxChain, alike: map[seal.Code]int{}, more: map[seal.Code]int{}, memory: &recollection{Memory: r.Memory, server: server}}
+	c := &chain{run: r, server: server, most: maxChain, alike: map[seal.Code]int{}, more: map[seal.Code]int{}, memory: &recollection{Memory: r.Memory, server: server, trust: r.TrustState}}
 	c.follow(ctx)
 	c.remember(ctx)
 	c.report()

@@ -55,7 +55,7 @@ func (c *chain) ancestors(ctx context.Context) iter.Seq[ancestor] {
 				open := func() ancestor { return c.opening(ctx, a, e, snapshot) }
 				if seen, ok := c.memory.find(ctx, e.PayloadDigest(digest.SHA256)); known || ok && seen.Chain {
 					a = open()
-					a.remembered = known || a.err == nil && seen.Origin == a.origin()
+					a.remembered = known || a.err == nil && c.memory.holds(seen, a.release)
 					open = func() ancestor { return a }
 				}
 				if !yield(open) || a.remembered || a.err != nil {

@@ -52,6 +52,8 @@ type Seen struct {
 	Origin string `json:"origin"`
 	// Chain says that its whole chain was verified, down to the first release.
 	Chain bool `json:"chain"`
+	// Trust is the [Verifier.TrustState] under which it was.
+	Trust string `json:"trust,omitzero"`
 	// Against is what those whom trust listed then said against it, at most
 	// [MaxAgainst] words, as [MergeAgainst] puts them.
 	Against []Against `json:"against,omitzero"`

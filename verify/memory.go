@@ -14,6 +14,7 @@ import (
 type recollection struct {
 	Memory
 	server ServerKey
+	trust  string // the verifier's TrustState
 	err    error
 }
 
@@ -47,7 +48,13 @@ func (m *recollection) newest(ctx context.Context) (Seen, bool) {
 // that r is verified under now.
 func (m *recollection) knows(ctx context.Context, r *release) bool {
 	seen, ok := m.find(ctx, r.digest)
-	return ok && seen.Chain && seen.Origin == r.origin() && seen.Origin != ""
+	return ok && m.holds(seen, r)
+}
+
+// holds reports whether what is remembered of r's chain still counts: the same
+// signer, and nothing revoked since that another run did not know of.
+func (m *recollection) holds(seen Seen, r *release) bool {
+	return seen.Chain && seen.Origin == r.origin() && seen.Origin != "" && seen.Trust == m.trust
 }
 
 // recall holds the manifest against the newest release that was seen before.
@@ -92,7 +99,7 @@ func (c *chain) keep(ctx context.Context) error {
 		return c.Memory.Remember(ctx, c.server, []Seen{{Digest: head.payload(), IssuedAt: seal.NewTimestamp(head.issued), Version: head.version, Against: against}})
 	}
 	for part := range slices.Chunk(c.links.all, maxRemembered) {
-		all := c.links.seen(part, c.end != "")
+		all := c.links.seen(part, c.end != "", c.TrustState)
 		if all[0].Digest == c.head.digest {
 			all[0].Against = against
 		}
@@ -126,14 +133,14 @@ func (r *run) wrong() bool {
 
 // seen is what is remembered of links. Those that nobody is known to have signed
 // are left out.
-func (l *links) seen(part []seenLink, whole bool) []Seen {
+func (l *links) seen(part []seenLink, whole bool, trust string) []Seen {
 	all := make([]Seen, 0, len(part))
 	for i := range part {
 		s := &part[i]
 		if s.origin < 0 || l.origins[s.origin] == "" {
 			continue
 		}
-		all = append(all, Seen{Digest: s.payload(), IssuedAt: seal.NewTimestamp(s.issued), Version: s.version, Origin: l.origins[s.origin], Chain: whole})
+		all = append(all, Seen{Digest: s.payload(), IssuedAt: seal.NewTimestamp(s.issued), Version: s.version, Origin: l.origins[s.origin], Chain: whole, Trust: trust})
 	}
 	return all
 }

@@ -91,6 +91,10 @@ func TestMemory(t *testing.T) {
 			},
 			end: verify.First, asked: 3, remembered: 4, whole: true,
 		},
+		"nothing from before a revocation that is known now": {
+			between: func(_ *testing.T, h *history) { h.v.TrustState = "acme-2025 is revoked" },
+			end:     verify.First, asked: 3, remembered: 4, whole: true,
+		},
 		"the same release again, of another trust": {
 			between: func(t *testing.T, h *history) {
 				h.made = h.made[:3]

@@ -52,7 +52,9 @@ type Result struct {
 	Provenance []Provenance `json:"provenance,omitempty"`
 	// Chain is how far back the chain was followed; nil where it was not looked at.
 	Chain *Chain `json:"chain,omitempty"`
-	// Missing is what the next level needs and nobody provided.
+	// Attestations are those that hold, the publisher's among them.
+	Attestations []Attested `json:"attestations,omitempty"`
+	// Missing is what each level needs that was not reached.
 	Missing []Missing `json:"missing,omitempty"`
 	// FirstUse is what came of meeting a server that has no manifest; nil where it
 	// was not compared with what is kept of it.
@@ -159,7 +161,22 @@ type Skip struct {
 	Reason string `json:"reason"`
 }
 
-// Missing is an unmet requirement of the next level.
+// Attested is one attestation that holds.
+type Attested struct {
+	Role seal.Role `json:"role"`
+	Type string    `json:"attestation_type"`
+	// Holder is who attests: by the verifier's name for them, else by key or
+	// identity.
+	Holder string `json:"holder"`
+	KeyID  string `json:"keyid"`
+	// Timestamp and ExpiresAt are as signed; nil where nothing was.
+	Timestamp *seal.Timestamp `json:"timestamp"`
+	ExpiresAt *seal.Timestamp `json:"expires_at"`
+	// Against says that it speaks against the release.
+	Against bool `json:"against"`
+}
+
+// Missing is an unmet requirement of a level that was not reached.
 type Missing struct {
 	Level       int      `json:"level"`
 	Requirement string   `json:"requirement"`

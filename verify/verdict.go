@@ -46,6 +46,17 @@ func (r *run) levels() {
 	r.missing()
 	r.claim()
 	r.negative(standing)
+	r.attested(standing)
+}
+
+// attested lists who said what, for and against.
+func (r *run) attested(s seal.Standing) {
+	for n, a := range slices.Concat(s.For, s.Against) {
+		r.result.Attestations = append(r.result.Attestations, Attested{
+			Role: a.Role, Type: a.Type, Holder: a.Holder, KeyID: a.KeyID,
+			Timestamp: a.Time, ExpiresAt: a.ExpiresAt, Against: n >= len(s.For),
+		})
+	}
 }
 
 // negative reports who speaks against the release. It takes level 3 away and is
@@ -102,14 +113,14 @@ func orEmpty(f []Finding) []Finding {
 	return f
 }
 
-// missing collects what the next level of the server needs, over its tools.
+// missing collects what each level needs that the server did not reach, over its
+// tools, the next level's first.
 func (r *run) missing() {
-	next := r.result.TrustLevel + 1
 	at := map[string]int{}
 	for _, name := range r.order {
 		for _, q := range r.checks[name].unmetRequirements {
-			if q.Level != next {
-				continue
+			if q.Level <= r.result.TrustLevel {
+				continue // of a tool that is not live
 			}
 			i, ok := at[q.Name]
 			if !ok {
@@ -120,6 +131,7 @@ func (r *run) missing() {
 			r.result.Missing[i].Tools = append(r.result.Missing[i].Tools, name)
 		}
 	}
+	slices.SortStableFunc(r.result.Missing, func(a, b Missing) int { return a.Level - b.Level })
 }
 
 // claim is MIS §17.1: the server's claim is compared, never believed.

@@ -116,6 +116,10 @@ type Verifier struct {
 	ChainAsked bool
 	// Memory keeps what was verified from run to run; nil where nothing does.
 	Memory Memory
+	// TrustState names what trust rests on beside the signers, such as the
+	// revocations that are known: a chain that was verified under another one is
+	// verified again.
+	TrustState string
 	// Quorum is how many holders of a role trust asks for, where it is not one.
 	Quorum seal.Quorum
 	// Rules stand beside the policy's level, and act as it does.

@@ -417,16 +417,21 @@ func TestNoServerStartsUnderABadSignature(t *testing.T) {
 	}
 }
 
-func TestMissingForTheNextLevel(t *testing.T) {
+func TestMissingForEachLevel(t *testing.T) {
 	r := newScene(t).run(t)
-	var got []string
+	got := map[int][]string{}
+	last := 0
 	for _, m := range r.Missing {
-		if m.Level != 2 || m.Who == "" || len(m.Tools) != 2 {
-			t.Errorf("got %+v, want level 2, somebody, both tools", m)
+		if m.Level < last || m.Who == "" || len(m.Tools) != 2 {
+			t.Errorf("got %+v, want levels in order, somebody, both tools", m)
 		}
-		got = append(got, m.Requirement)
+		last = m.Level
+		got[m.Level] = append(got[m.Level], m.Requirement)
 	}
-	compare(t, "missing", []string{"a registry's attestation namespace_verified", "an artifact digest", "provenance.build_system", "provenance.builder_id", "provenance.build_timestamp"}, got)
+	compare(t, "missing", map[int][]string{
+		2: {"a registry's attestation namespace_verified", "an artifact digest", "provenance.build_system", "provenance.builder_id", "provenance.build_timestamp"},
+		3: {"a scanner's or an auditor's attestation", "provenance.build_attestation_uri", "provenance.slsa_level of 2 or more (it is 0)", "SLSA provenance that verifies"},
+	}, got)
 }
 
 func TestSealedLevelIsNotTrustLevel(t *testing.T) {

@@ -231,6 +231,8 @@ type invocation struct {
 	shared *shared
 	// elsewhere says that the servers have nothing to do with this directory.
 	elsewhere bool
+	// revocations are the revoked keys in the key documents that were read.
+	revocations []string
 	// dropped are the key documents that lack a revocation which they had.
 	dropped []*keys.Regression
 }

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"errors"
+	"fmt"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -104,6 +105,11 @@ func (i *invocation) sayOf(name string, doc keys.Document) {
 	for _, s := range doc.Set.SkippedNotices {
 		i.warn("%s: revocations[%d] (%s) proves nothing, and the key that it names does not count: %s", name, s.Index, s.KeyID, s.Reason)
 	}
+	i.talking.Lock()
+	for _, r := range doc.Set.Revocations {
+		i.revocations = append(i.revocations, fmt.Sprintf("%q %q", r.Notice.RevokedKeyID, r.Revoked.Thumbprint))
+	}
+	i.talking.Unlock()
 	if doc.Regression != nil {
 		i.warn("%v", doc.Regression)
 		i.talking.Lock()

@@ -89,6 +89,7 @@ func renderText(r *verify.Result) []byte {
 		p.line("build      SLSA Build level %d: %s", b.SLSALevel, b.Reason)
 		p.line("           by %s, as %s says", b.BuilderID, b.Ref)
 	}
+	p.attested(r.Attestations)
 	p.chain(r.Chain)
 	p.firstUse(r.FirstUse)
 	p.findings("error", r.Errors)
@@ -112,6 +113,20 @@ func renderText(r *verify.Result) []byte {
 		p.line("to pin     %s", pinWords(who.Namespace, who.Thumbprint, who.Certificate))
 	}
 	return p.Bytes()
+}
+
+// attested are the lines about what others than the publisher say.
+func (p *page) attested(all []verify.Attested) {
+	for _, a := range all {
+		if a.Role == seal.RolePublisher {
+			continue
+		}
+		until := ""
+		if a.ExpiresAt != nil {
+			until = ", until " + a.ExpiresAt.Format("2006-01-02")
+		}
+		p.line("attested   %s by %s%s", a.Type, a.Holder, until)
+	}
 }
 
 // chain is the line about the releases before.
@@ -236,8 +251,12 @@ func (p *page) missing(r *verify.Result) {
 	if len(r.Missing) == 0 || len(r.Errors) > 0 {
 		return
 	}
-	p.line("for level %d:", r.Missing[0].Level)
+	level := 0
 	for _, m := range r.Missing {
+		if m.Level != level {
+			level = m.Level
+			p.line("for level %d:", level)
+		}
 		where := ""
 		if len(m.Tools) < len(r.Results) {
 			where = " for " + someNames(m.Tools)

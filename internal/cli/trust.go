@@ -5,6 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/opencontainers/go-digest"
 
 	"github.com/mcp-integrity/seal-action/internal/keyless"
 	"github.com/mcp-integrity/seal-action/internal/keys"
@@ -126,6 +130,7 @@ func (l loader) at(name string) string {
 // a claim that looks entries up; from then on it is what the payload must say.
 // Where options name the publisher, too, both must agree.
 func (v *verifier) byTrust(e *seal.Envelope) error {
+	v.TrustState = v.sigstore.inv.trustState()
 	t := v.trusted
 	if t == nil || t.file == nil {
 		return nil
@@ -190,4 +195,16 @@ func (i *invocation) found() []verify.Finding {
 		all = append(all, verify.Finding{Code: seal.CodeRevocationDropped, Name: seal.CodeRevocationDropped.Name(), Message: r.Error()})
 	}
 	return all
+}
+
+// trustState names the revocations that this run knows: what another run verified
+// without one of them is verified again.
+func (i *invocation) trustState() string {
+	i.talking.Lock()
+	defer i.talking.Unlock()
+	if len(i.revocations) == 0 {
+		return ""
+	}
+	slices.Sort(i.revocations)
+	return digest.FromString(strings.Join(slices.Compact(i.revocations), "\n")).String()
 }

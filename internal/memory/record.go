@@ -125,7 +125,7 @@ func (r *record) merge(more []verify.Seen) (*record, bool) {
 		if known && s.Origin == "" {
 			s = old // which may have been verified: words alone take nothing of that away
 		}
-		s.Chain = s.Chain || known && old.Chain && old.Origin == s.Origin
+		s.Chain = s.Chain || known && old.Chain && old.Origin == s.Origin && old.Trust == s.Trust
 		s.Against = against
 		changed = changed || !known || !same(old, s)
 		all = append(all, s)
@@ -142,7 +142,7 @@ func (r *record) merge(more []verify.Seen) (*record, bool) {
 }
 
 func same(a, b verify.Seen) bool {
-	return a.Digest == b.Digest && a.IssuedAt.Equal(b.IssuedAt.Time) && a.Version == b.Version && a.Origin == b.Origin && a.Chain == b.Chain &&
+	return a.Digest == b.Digest && a.IssuedAt.Equal(b.IssuedAt.Time) && a.Version == b.Version && a.Origin == b.Origin && a.Chain == b.Chain && a.Trust == b.Trust &&
 		slices.EqualFunc(a.Against, b.Against, sameWord)
 }
 
@@ -167,7 +167,7 @@ func checkAll(server verify.ServerKey, releases []verify.Seen) error {
 		if year := s.IssuedAt.Year(); year < 1 || year > 9999 {
 			return fmt.Errorf("release %s: issued in the year %d, want 1 to 9999", s.Digest, year)
 		}
-		if err := checkTexts("version", s.Version, "origin", s.Origin); err != nil {
+		if err := checkTexts("version", s.Version, "origin", s.Origin, "trust", s.Trust); err != nil {
 			return fmt.Errorf("release %s: %w", s.Digest, err)
 		}
 		if err := checkAgainst(s.Against); err != nil {

@@ -2,9 +2,9 @@ package publish
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/mcp-integrity/seal-action/internal/keys"
-	"github.com/mcp-integrity/seal-action/seal/strictjson"
 )
 
 // mergeKeys returns the JWKS document standing with the keys of ours in it: what
@@ -23,14 +23,11 @@ func mergeKeys(standing, ours []byte) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrConflict, err)
 	}
-	revoked, err := revokedKeys(standing)
-	if err != nil {
-		return nil, err
-	}
 	changed := false
 	for _, k := range added.Keys {
-		if revoked[k.KeyID] {
-			return nil, fmt.Errorf("%w: key %q, which signed this release, is revoked there", ErrConflict, k.KeyID)
+		// To take a notice back is not for us, whoever signed it (decision 17).
+		if err := set.Standing(k).Refusal(k.KeyID, time.Time{}); err != nil {
+			return nil, fmt.Errorf("%w: key %q, which signed this release, is revoked there: %w", ErrConflict, k.KeyID, err)
 		}
 		have, ok := set.Find(k.KeyID)
 		switch {
@@ -59,22 +56,4 @@ func mergeKeys(standing, ours []byte) ([]byte, error) {
 		return nil, fmt.Errorf("%w: with our keys, %w", ErrConflict, err)
 	}
 	return merged, nil
-}
-
-// revokedKeys are the names in a document's revocation notices (decision 17),
-// whoever signed them: to take one back is not for us.
-func revokedKeys(document []byte) (map[string]bool, error) {
-	var doc struct {
-		Revocations []struct {
-			KeyID string `json:"revoked_key_id"`
-		} `json:"revocations"`
-	}
-	if err := strictjson.UnmarshalOpen(document, &doc); err != nil {
-		return nil, fmt.Errorf("%w: revocations: %w", ErrConflict, err)
-	}
-	revoked := map[string]bool{}
-	for _, r := range doc.Revocations {
-		revoked[r.KeyID] = true
-	}
-	return revoked, nil
 }
