@@ -428,10 +428,12 @@ func TestMissingForEachLevel(t *testing.T) {
 		last = m.Level
 		got[m.Level] = append(got[m.Level], m.Requirement)
 	}
-	compare(t, "missing", map[int][]string{
+	for level, want := range map[int][]string{
 		2: {"a registry's attestation namespace_verified", "an artifact digest", "provenance.build_system", "provenance.builder_id", "provenance.build_timestamp"},
 		3: {"a scanner's or an auditor's attestation", "provenance.build_attestation_uri", "provenance.slsa_level of 2 or more (it is 0)", "SLSA provenance that verifies"},
-	}, got)
+	} {
+		compare(t, fmt.Sprintf("missing for level %d", level), want, got[level])
+	}
 }
 
 func TestSealedLevelIsNotTrustLevel(t *testing.T) {
