@@ -184,3 +184,35 @@ func write(t *testing.T, name string, data []byte) {
 		t.Fatal(err)
 	}
 }
+
+// TestKeysOfANamespace: the keys of com.example lie on example.com and nowhere
+// else; a name that merely looks like a domain's leads to no host (MIS §16.1,
+// decision 12).
+func TestKeysOfANamespace(t *testing.T) {
+	for namespace, want := range map[string]string{
+		"com.example":         "example.com",
+		"com.example.tools":   "tools.example.com",
+		"dev.xn--bcher-kva":   "xn--bcher-kva.dev",
+		"io.github.acme":      "", // the forge's certificates speak for it
+		"io.github.acme.evil": "",
+		"io.gitlab.acme":      "",
+		"io.gitlab.a.b":       "",
+		"local.kim":           "",
+		"com":                 "",
+		"":                    "",
+		"com.example.":        "",
+		"com..example":        "",
+		"com.Example":         "",
+		"com.exаmple":         "", // with a Cyrillic а
+		"com.example/evil":    "",
+		"com.example@evil":    "",
+		"com.example:8443":    "",
+		"com.-example":        "",
+		"1.0.0.127":           "",
+		"com.example\n":       "",
+	} {
+		if got := domainOf(namespace); got != want {
+			t.Errorf("%q: got %q, want %q", namespace, got, want)
+		}
+	}
+}
