@@ -34,6 +34,7 @@ var commands = map[string]func(*testscript.TestScript, bool, []string){
 	"logged":    logged,
 	"stackdown": positive(stackdown),
 	"pack":      positive(pack),
+	"compile":   positive(compile),
 	"sum":       positive(sum),
 	"json":      positive(jsonMember),
 	"jsonis":    positive(jsonIs),

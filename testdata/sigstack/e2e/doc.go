@@ -21,10 +21,11 @@
 //	logged SERVICE TEXT             wants that a service has been sent TEXT since heal, or since this was last asked (! logged: that it has not)
 //	stackdown                       stops the Sigstore
 //	pack FILE NAME VERSION          writes an npm package
+//	compile FILE [VERSION]          builds a tool server that others wrote, the MCP Go SDK's example "everything"; with VERSION, as a later release of it
 //	sum VARIABLE FILE               sets a variable to the SHA-256 of a file
 //	json FILE PATH VALUE            wants a member of a JSON document, such as tools.0.name
 //	jsonis FILE WANT                wants a JSON document to be, member for member, that in file WANT, whose $VARIABLES are filled in
-//	edit FILE PATH JSON|@FILE       sets a member of a JSON document, by JSON or as it is in another
+//	edit FILE PATH JSON|@FILE[:PATH]|absent   sets a member of a JSON document, by JSON or as it is in another, or takes it away
 //	payload ENVELOPE FILE           writes a DSSE envelope's payload
 //	forge STATEMENT BUNDLE          signs any statement as the job, past mcp-integrity: with a certificate, a log entry and a timestamp that are real
 //	readme SECTION N                runs the Nth block of shell commands in a section of the README as it stands

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"os"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -33,9 +34,11 @@ func step(v any, name string) (member any, ok bool) {
 	return member, ok
 }
 
+// absent is the word of a member that is not there.
+const absent = "absent"
+
 // jsonMember compares a member with a word: a string by what it says, all else
-// by its JSON. "absent" is the word of a member that is not there, and =PATH
-// that of another member.
+// by its JSON, and =PATH is the word of another member.
 func jsonMember(ts *testscript.TestScript, args []string) {
 	if len(args) != 3 {
 		ts.Fatalf("usage: json FILE PATH VALUE")
@@ -55,7 +58,7 @@ func word(ts *testscript.TestScript, v any, path string) string {
 	for name := range strings.SplitSeq(path, ".") {
 		var ok bool
 		if v, ok = step(v, name); !ok {
-			return "absent"
+			return absent
 		}
 	}
 	if s, ok := v.(string); ok {
@@ -90,35 +93,63 @@ func payload(ts *testscript.TestScript, args []string) {
 	ts.Check(os.WriteFile(ts.MkAbs(args[1]), envelope.Payload, 0o644))
 }
 
-// edit sets a member of a document: to some JSON, or to the member of the same
-// name in another document, @FILE.
+// edit sets a member of a document: to some JSON, to the member of the same name
+// in another document, @FILE, or to any other one there, @FILE:PATH. By the word
+// absent it takes the member away.
 func edit(ts *testscript.TestScript, args []string) {
 	if len(args) != 3 {
-		ts.Fatalf("usage: edit FILE PATH JSON|@FILE")
+		ts.Fatalf("usage: edit FILE PATH JSON|@FILE|@FILE:PATH|absent")
 	}
 	v := document(ts, ts.ReadFile(args[0]), args[0])
-	path := strings.Split(args[1], ".")
-	at, last := v, path[len(path)-1]
-	for _, name := range path[:len(path)-1] {
-		var ok bool
-		if at, ok = step(at, name); !ok {
-			ts.Fatalf("%s has no %s", args[0], args[1])
-		}
+	change := func(any) any { return valueFor(ts, args[1], args[2]) }
+	if args[2] == absent {
+		change = nil
 	}
-	value := valueFor(ts, args[1], args[2])
-	switch at := at.(type) {
-	case map[string]any:
-		at[last] = value
-	case []any:
-		n, err := strconv.Atoi(last)
-		ts.Check(err)
-		at[n] = value
-	default:
-		ts.Fatalf("%s: %s is in no object and no array", args[0], args[1])
+	v, ok := changed(v, strings.Split(args[1], "."), change)
+	if !ok {
+		ts.Fatalf("%s has no %s", args[0], args[1])
 	}
 	data, err := json.Marshal(v)
 	ts.Check(err)
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), data, 0o644))
+}
+
+// changed is v with another member, or, where change is nil, without it. Members
+// of objects may be new; ok is false where there is nothing that has them.
+func changed(v any, path []string, change func(any) any) (_ any, ok bool) {
+	if len(path) == 0 {
+		return change(v), true
+	}
+	member, there := step(v, path[0])
+	last := len(path) == 1
+	if !there && (!last || change == nil) {
+		return nil, false
+	}
+	if !last || change != nil {
+		if member, ok = changed(member, path[1:], change); !ok {
+			return nil, false
+		}
+	}
+	remove := last && change == nil
+	switch v := v.(type) {
+	case map[string]any:
+		v[path[0]] = member
+		if remove {
+			delete(v, path[0])
+		}
+		return v, true
+	case []any:
+		n, err := strconv.Atoi(path[0])
+		if err != nil || n < 0 || n >= len(v) {
+			return nil, false
+		}
+		if remove {
+			return slices.Delete(v, n, n+1), true
+		}
+		v[n] = member
+		return v, true
+	}
+	return nil, false
 }
 
 // valueFor reads what [edit] puts in.
@@ -126,6 +157,9 @@ func valueFor(ts *testscript.TestScript, path, text string) any {
 	other, ok := strings.CutPrefix(text, "@")
 	if !ok {
 		return document(ts, text, "the value")
+	}
+	if file, there, ok := strings.Cut(other, ":"); ok {
+		other, path = file, there
 	}
 	v := document(ts, ts.ReadFile(other), other)
 	for name := range strings.SplitSeq(path, ".") {
