@@ -9,7 +9,8 @@ import (
 
 // FirstUseReport is a [Meeting] as it is printed.
 type FirstUseReport struct {
-	FirstUseKey
+	Host         string           `json:"host"`
+	Server       string           `json:"server"`
 	First        bool             `json:"first"`
 	Since        seal.Timestamp   `json:"since"`
 	Blocked      bool             `json:"blocked"`
@@ -40,7 +41,7 @@ type FirstUseDigest struct {
 // NewFirstUseReport returns the report of a meeting with the server of that key.
 func NewFirstUseReport(key FirstUseKey, m Meeting) *FirstUseReport {
 	r := &FirstUseReport{
-		FirstUseKey: key, First: m.First, Since: seal.NewTimestamp(m.Since),
+		Host: key.Host, Server: key.Server, First: m.First, Since: seal.NewTimestamp(m.Since),
 		Blocked: m.Blocked, BlockedTools: m.BlockedTools, Pending: m.Pending,
 		Changes: make([]FirstUseDigest, 0, len(m.Changes)),
 	}
