@@ -17,9 +17,11 @@
 //	heal                            ends all faults, and forgets all counts
 //	fails CODE PATTERN…             the README's release job wants this exit code and these words, and that nothing is written
 //	holds                           the same job succeeds, a consumer's verification passes, and the files are taken away again
+//	caught ENVELOPE LEVEL NAME PATTERN   a third party, at a desk, fails to verify it, with that level left and a finding of that name
 //	audit KEY=N…                    wants what took effect since heal, or since the last audit
 //	logged SERVICE TEXT             wants that a service has been sent TEXT since heal, or since this was last asked (! logged: that it has not)
 //	stackdown                       stops the Sigstore
+//	another                         what follows runs on a second Sigstore, that of somebody else; FIRST_TRUSTED_ROOT is the first one's root
 //	pack FILE NAME VERSION          writes an npm package
 //	compile FILE [VERSION]          builds a tool server that others wrote, the MCP Go SDK's example "everything"; with VERSION, as a later release of it
 //	sum VARIABLE FILE               sets a variable to the SHA-256 of a file

@@ -3,6 +3,7 @@ package e2e
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -111,8 +112,10 @@ func TestScripts(t *testing.T) {
 
 // world is what a script has: its Sigstore, and the job that it runs as.
 type world struct {
-	stack *stack.Stack
+	stack *stack.Stack // the one that the script is on
+	all   []*stack.Stack
 	once  sync.Once
+	bin   string
 	job   []string // the names of the job's variables
 }
 
@@ -121,17 +124,50 @@ type worldKey struct{}
 // of is a script's world.
 func of(ts *testscript.TestScript) *world { return ts.Value(worldKey{}).(*world) }
 
-// close stops the Sigstore. Its error is that of the first time.
+// close stops every Sigstore. Its error is that of the first time.
 func (w *world) close() (err error) {
-	w.once.Do(func() { err = w.stack.Close() })
+	w.once.Do(func() {
+		for _, s := range w.all {
+			err = errors.Join(err, s.Close())
+		}
+	})
 	return err
+}
+
+// start runs a Sigstore in dir, and puts the script on it.
+func (w *world) start(dir string, setenv func(name, value string)) error {
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		return err
+	}
+	s, err := stack.Start(context.Background(), w.bin, dir)
+	w.stack, w.all = s, append(w.all, s)
+	if err != nil {
+		return err
+	}
+	values := map[string]string{}
+	for _, v := range s.Variables() {
+		values[v.Name] = v.Value
+		setenv(v.Name, v.Value)
+	}
+	setenv("HTTPS_PROXY", values["SIGSTACK_PROXY"])
+	setenv("SSL_CERT_FILE", values["SIGSTACK_CA"])
+	setenv("INPUT_SIGNING-CONFIG", values["SIGSTACK_SIGNING_CONFIG"])
+	setenv("INPUT_TRUSTED-ROOT", values["SIGSTACK_TRUSTED_ROOT"])
+	return nil
+}
+
+// another runs a second Sigstore, which has the first one's issuers by name and
+// no key of it, as anybody can: and from here on the script is on it.
+func another(ts *testscript.TestScript, _ []string) {
+	ts.Setenv("FIRST_TRUSTED_ROOT", ts.Getenv("SIGSTACK_TRUSTED_ROOT"))
+	ts.Check(of(ts).start(ts.MkAbs(".another"), ts.Setenv))
 }
 
 // setup starts a script's Sigstore, and has the program under test on PATH, with
 // nothing but the issuers in reach beyond this machine.
 func setup(e *testscript.Env, bin, program string) error {
-	own, home, dir := filepath.Join(e.WorkDir, ".bin"), filepath.Join(e.WorkDir, ".home"), filepath.Join(e.WorkDir, ".sigstore")
-	for _, d := range []string{own, home, dir} {
+	own, home := filepath.Join(e.WorkDir, ".bin"), filepath.Join(e.WorkDir, ".home")
+	for _, d := range []string{own, home} {
 		if err := os.Mkdir(d, 0o755); err != nil {
 			return err
 		}
@@ -145,26 +181,15 @@ func setup(e *testscript.Env, bin, program string) error {
 	if err := npmPackage(filepath.Join(e.WorkDir, "acme-tools-1.2.4.tgz"), "@acme/file-tools", "1.2.4"); err != nil {
 		return err
 	}
-	s, err := stack.Start(context.Background(), bin, dir)
-	w := &world{stack: s}
+	w := &world{bin: bin}
 	e.Values[worldKey{}] = w
 	e.Defer(func() {
 		if err := w.close(); err != nil {
 			e.T().Log("the Sigstore did not stop well: ", err)
 		}
 	})
-	if err != nil {
-		return err
-	}
 	e.Setenv("PATH", own+string(filepath.ListSeparator)+e.Getenv("PATH"))
 	e.Setenv("HOME", home)
-	for _, v := range s.Variables() {
-		e.Setenv(v.Name, v.Value)
-	}
-	e.Setenv("HTTPS_PROXY", e.Getenv("SIGSTACK_PROXY"))
-	e.Setenv("SSL_CERT_FILE", e.Getenv("SIGSTACK_CA"))
-	e.Setenv("INPUT_SIGNING-CONFIG", e.Getenv("SIGSTACK_SIGNING_CONFIG"))
-	e.Setenv("INPUT_TRUSTED-ROOT", e.Getenv("SIGSTACK_TRUSTED_ROOT"))
 	e.Setenv("MCP_INTEGRITY_PATIENCE", "1m")
-	return nil
+	return w.start(filepath.Join(e.WorkDir, ".sigstore"), e.Setenv)
 }
