@@ -31,6 +31,9 @@ type FirstUseKey struct {
 
 // Meeting is what came of meeting a server.
 type Meeting struct {
+	// Sealed is the namespace of the manifest that the server had when it was
+	// verified before; "" where it never had one.
+	Sealed string
 	// First says that nothing was kept of it; Since is when it was first met.
 	First bool
 	Since time.Time

@@ -112,6 +112,9 @@ func (r *run) met(m Meeting) {
 	if m.Blocked {
 		r.fail(seal.CodeFirstUseBlocked, "somebody blocked this server on this machine")
 	}
+	if m.Sealed != "" {
+		r.fail(seal.CodeManifestElsewhere, "it had a manifest of %.200q when it was verified before, and has none now: who takes a manifest away takes every check with it", m.Sealed)
+	}
 	for _, name := range m.BlockedTools {
 		if c := r.checks[name]; c != nil {
 			c.errors = append(c.errors, finding(seal.CodeFirstUseBlocked, name, "", "somebody blocked this tool on this machine"))

@@ -269,7 +269,9 @@ func (i *invocation) verdict(ctx context.Context, v *verifier, key verify.FirstU
 	if err := v.prepare(ctx, envelope); err != nil {
 		return nil, err
 	}
-	return v.Verify(ctx, envelope), nil
+	result := v.Verify(ctx, envelope)
+	i.met(ctx, v, key, result)
+	return result, nil
 }
 
 // shared is what the servers of one check have in common.

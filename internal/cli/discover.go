@@ -203,6 +203,22 @@ func (i *invocation) firstUse(ctx context.Context, v *verify.Verifier, key verif
 	return v.Unsealed(ctx, store, key, code, reason), nil
 }
 
+// met keeps that a server had a manifest of whom was expected, so that one without
+// is noticed. What keeps it from that says nothing about the server.
+func (i *invocation) met(ctx context.Context, v *verifier, key verify.FirstUseKey, r *verify.Result) {
+	dir := i.stateDir("tofu")
+	if dir == "" || i.str("key") == "local" || v.surface == nil || r.Observed != verify.Live || len(r.Errors) > 0 || r.Publisher == nil || !r.Publisher.Expected {
+		return
+	}
+	store, err := tofu.Open(dir)
+	if err == nil {
+		err = store.Sealed(ctx, key, r.Publisher.Namespace, v.surface.seen, i.Now())
+	}
+	if err != nil {
+		i.warn("that this server has a manifest cannot be kept: %v", err)
+	}
+}
+
 // ownHost is the host application of servers that are named on our own command
 // line.
 const ownHost = "mcp-integrity"

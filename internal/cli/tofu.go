@@ -129,6 +129,9 @@ func (r *tofuRun) list(ctx context.Context) error {
 	for _, e := range entries {
 		p.line("%s: %s", e.Host, e.Server)
 		p.line("  since %s, %d tools accepted%s", e.Since.Format("2006-01-02"), len(e.Tools), blockedWords(e))
+		if e.Sealed != "" {
+			p.line("  with a manifest of %s: without one it fails", e.Sealed)
+		}
 		if e.Pending != nil {
 			p.line("  changed on %s, and nobody has accepted that:", e.Pending.Seen.Format("2006-01-02"))
 			p.words(e.Pending.Report)

@@ -51,6 +51,9 @@ func runVerify(ctx context.Context, inv *invocation) error {
 			return err
 		}
 		result = v.Verify(ctx, envelope)
+		if len(inv.args) == 0 && v.surface != nil {
+			inv.met(ctx, v, verify.FirstUseKey{Host: ownHost, Server: v.surface.name()}, result)
+		}
 		inv.whatItIs(notManifest(envelope, inv.manifestArgument()))
 	}
 	if storeErr != nil {

@@ -22,7 +22,7 @@ func (r *record) meet(seen *sight) (verify.Meeting, *record) {
 	case r == nil:
 		return verify.Meeting{First: true, Since: seen.now.Time}, first(seen)
 	}
-	m := verify.Meeting{Since: r.Since.Time, Blocked: r.Blocked, Changes: r.changes(seen.tools, seen.find)}
+	m := verify.Meeting{Since: r.Since.Time, Blocked: r.Blocked, Sealed: r.sealedBy(), Changes: r.changes(seen.tools, seen.find)}
 	for _, t := range seen.tools {
 		if r.blocks(t.Name) {
 			m.BlockedTools = append(m.BlockedTools, t.Name)
@@ -46,6 +46,32 @@ func (r *record) meet(seen *sight) (verify.Meeting, *record) {
 		t.FirstSeen = r.firstSeen(t.Name, t.FirstSeen)
 	}
 	return m, &next
+}
+
+// sealedBy is the namespace of the server's manifest, "" where it never had one.
+func (r *record) sealedBy() string {
+	if r.Sealed == nil {
+		return ""
+	}
+	return r.Sealed.Namespace
+}
+
+// seal is the record of a server that was verified by a manifest of a namespace,
+// nil where nothing is new.
+func (r *record) seal(seen *sight, namespace string) *record {
+	next := first(seen)
+	next.Sealed = &sealed{namespace, seen.now}
+	if r == nil {
+		return next
+	}
+	if r.sealedBy() == namespace && r.Pending == nil && len(r.changes(seen.tools, seen.find)) == 0 {
+		return nil
+	}
+	next.Since, next.Blocked, next.BlockedTools = r.Since, r.Blocked, r.BlockedTools
+	for i := range next.Tools {
+		next.Tools[i].FirstSeen = r.firstSeen(next.Tools[i].Name, next.Tools[i].FirstSeen)
+	}
+	return next
 }
 
 // first is the record of a server that was met for the first time.
@@ -149,7 +175,7 @@ func (r *record) pendingChanges() []verify.FirstUseChange {
 }
 
 func (r *record) entry() Entry {
-	e := Entry{FirstUseKey: r.Key, Info: r.Server, Since: r.Since, Blocked: r.Blocked, BlockedTools: append([]string{}, r.BlockedTools...), Tools: make([]Tool, 0, len(r.Tools))}
+	e := Entry{FirstUseKey: r.Key, Info: r.Server, Since: r.Since, Blocked: r.Blocked, Sealed: r.sealedBy(), BlockedTools: append([]string{}, r.BlockedTools...), Tools: make([]Tool, 0, len(r.Tools))}
 	for _, t := range r.Tools {
 		e.Tools = append(e.Tools, Tool{Name: t.Name, Interface: t.Interface, FirstSeen: t.FirstSeen, AcceptedAt: t.AcceptedAt, Blocked: r.blocks(t.Name)})
 	}

@@ -27,6 +27,14 @@ type record struct {
 	BlockedTools []string `json:"blocked_tools"`
 	Tools        []tool   `json:"tools"` // by name
 	Pending      *pending `json:"pending,omitempty"`
+	// Sealed is the publisher whose manifest the server had; nil where it never
+	// had one.
+	Sealed *sealed `json:"sealed,omitempty"`
+}
+
+type sealed struct {
+	Namespace string         `json:"namespace"`
+	At        seal.Timestamp `json:"at"`
 }
 
 type pending struct {
@@ -64,6 +72,11 @@ func parseRecord(data []byte) (*record, error) {
 	}
 	if n := len(r.BlockedTools); n > 2*maxTools || !slices.IsSorted(r.BlockedTools) || len(slices.Compact(slices.Clone(r.BlockedTools))) != n {
 		return nil, fmt.Errorf("blocked_tools: got %d, want at most %d, in order, each once", n, 2*maxTools)
+	}
+	if s := r.Sealed; s != nil {
+		if err := checkText("sealed: namespace", s.Namespace, maxName); err != nil || s.At.IsZero() {
+			return nil, errors.Join(errors.New("sealed: want a namespace and a time"), err)
+		}
 	}
 	if p := r.Pending; p != nil {
 		if p.Seen.IsZero() {

@@ -169,6 +169,40 @@ func (s *Store) keep(ctx context.Context, key verify.FirstUseKey, seen *sight) (
 	return m, s.put(tx, next)
 }
 
+// Sealed keeps that a server had a manifest of a publisher who was expected, and
+// that what it served is what was sealed. A server that has none later was made
+// to lose it: [Store.Meet] says so until somebody forgets it. What somebody
+// blocked stays blocked.
+func (s *Store) Sealed(ctx context.Context, key verify.FirstUseKey, namespace string, seen verify.Observation, now time.Time) error {
+	sight, err := look(key, seen, now)
+	if err == nil {
+		err = checkText("namespace", namespace, maxName)
+	}
+	if err != nil {
+		return unavailable(fmt.Errorf("keep %.100q: %w", key.Server, err))
+	}
+	tx, err := s.vault.Read(ctx)
+	if err != nil {
+		return unavailable(err)
+	}
+	r, err := s.get(tx, key)
+	tx.Close()
+	if err != nil || r.seal(sight, namespace) == nil {
+		return err
+	}
+	if tx, err = s.vault.Write(ctx); err != nil {
+		return unavailable(err)
+	}
+	defer tx.Close()
+	if r, err = s.get(tx, key); err != nil {
+		return err
+	}
+	if next := r.seal(sight, namespace); next != nil {
+		return s.put(tx, next)
+	}
+	return nil
+}
+
 // get returns what is kept of a server; nil where nothing is.
 func (s *Store) get(tx *vault.Tx, key verify.FirstUseKey) (*record, error) {
 	name := s.fileName(key)
@@ -208,6 +242,8 @@ type Entry struct {
 	BlockedTools []string `json:"blocked_tools"`
 	// Tools are those that are accepted, by name.
 	Tools []Tool `json:"tools"`
+	// Sealed is the namespace of the manifest that it had; "" where it never had one.
+	Sealed string `json:"sealed,omitzero"`
 	// Pending is what the server served last that differs; nil where nothing does.
 	Pending *Pending `json:"pending,omitempty"`
 }
