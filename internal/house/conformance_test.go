@@ -31,7 +31,7 @@ var untested = []string{"Not met, and why", "Not ours"}
 // TestConformance holds docs/conformance.md against the tests: what it names is
 // there, every claim names something, and no section of MIS is forgotten.
 func TestConformance(t *testing.T) {
-	claims := claimsOf(t, filepath.Join(root, "docs", "conformance.md"))
+	claims, decisions := readClaims(t, filepath.Join(root, "docs", "conformance.md"))
 	rows, sections, tests := map[string]int{}, map[string]bool{}, &testNames{}
 	for _, c := range claims {
 		rows[c.part]++
@@ -45,6 +45,11 @@ func TestConformance(t *testing.T) {
 			}
 		} else if want := strconv.Itoa(rows[c.part]); first != want {
 			t.Errorf("%srow %q, want %q", at, first, want)
+		}
+		for _, d := range decision.FindAllStringSubmatch(strings.Join(c.cells, " "), -1) {
+			if !decisions[d[1]] {
+				t.Errorf("%sthe page does not say what %s is", at, d[1])
+			}
 		}
 		if slices.Contains(untested, c.heading) {
 			continue
@@ -109,8 +114,9 @@ func TestConformanceNotices(t *testing.T) {
 	}
 }
 
-// claimsOf are the rows of all tables of a page.
-func claimsOf(t *testing.T, name string) []claim {
+// readClaims gives the rows of all tables of a page, and the decisions that it
+// explains.
+func readClaims(t *testing.T, name string) ([]claim, map[string]bool) {
 	t.Helper()
 	data, err := os.ReadFile(name)
 	if err != nil {
@@ -118,12 +124,14 @@ func claimsOf(t *testing.T, name string) []claim {
 	}
 	var all []claim
 	var at claim
-	columns := 0
+	columns, decisions := 0, map[string]bool{}
 	for i, line := range strings.Split(string(data), "\n") {
 		if title, ok := strings.CutPrefix(line, "# "); ok {
 			at.part, at.heading = title, title
 		} else if title, ok := strings.CutPrefix(line, "## "); ok {
 			at.heading = title
+		} else if explained := explanation.FindStringSubmatch(line); explained != nil {
+			decisions[explained[1]] = true
 		}
 		if !strings.HasPrefix(line, "|") {
 			columns = 0
@@ -143,10 +151,12 @@ func claimsOf(t *testing.T, name string) []claim {
 			all = append(all, at)
 		}
 	}
-	return all
+	return all, decisions
 }
 
 var (
+	decision      = regexp.MustCompile(`\((D[0-9]+)[a-d]?\)`)
+	explanation   = regexp.MustCompile(`^- (D[0-9]+): `)
 	referenceList = regexp.MustCompile("^`[^`]+`(, `[^`]+`)*$")
 	reference     = regexp.MustCompile("`([^`]+)`")
 	goTest        = regexp.MustCompile(`^([a-z0-9/-]+)\.((?:Test|Fuzz|Example)\w*)(?:/(.+))?$`)
