@@ -149,9 +149,6 @@ func (r *attestRun) expectedPublisher(ctx context.Context) (*verifier, error) {
 		return nil, err
 	}
 	ring, err := r.documentKeys(ctx)
-	if err == nil && !r.given("jwks") && !r.given("trust") {
-		ring, err = r.namespaceKeys(ctx, r.envelope)
-	}
 	if err != nil {
 		return nil, err
 	}

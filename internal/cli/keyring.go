@@ -180,6 +180,23 @@ func (i *invocation) namespaceKeys(ctx context.Context, e *seal.Envelope) (keyri
 	return i.readDocument(ctx, url)
 }
 
+// byNamespace finds the keys of a namespace that proves itself by its domain,
+// where nothing else says whose the manifest should be (decision 12).
+func (v *verifier) byNamespace(ctx context.Context, e *seal.Envelope) error {
+	i := v.sigstore.inv
+	if v.Namespace == "" || v.NeedsKey || i.given("jwks") || v.NeedsCertificate || v.trusted != nil && v.trusted.file != nil {
+		return nil
+	}
+	ring, err := i.namespaceKeys(ctx, e)
+	if err != nil || len(ring.documents) == 0 {
+		return err
+	}
+	v.ring, v.NeedsKey = ring, true
+	v.options.keys, v.options.documents = ring.seal(), ring.documents
+	v.Keys, v.Ancestors = v.options, v.options.others()
+	return nil
+}
+
 // publishersKey says that a signature calls itself a publisher's, under a key.
 func publishersKey(s seal.Signature) bool {
 	statement, err := seal.StatementOf(s)

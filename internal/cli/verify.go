@@ -107,6 +107,9 @@ func (v *verifier) prepare(ctx context.Context, envelope []byte) error {
 	if err != nil {
 		return nil // the verifier says what is wrong with it
 	}
+	if err := v.byNamespace(ctx, e); err != nil {
+		return err
+	}
 	if err := v.byTrust(e); err != nil {
 		return err
 	}
