@@ -122,8 +122,8 @@ func (v *verifier) fromPlace(ctx context.Context) ([]byte, error) {
 	release, err := v.place.Latest(ctx)
 	switch {
 	case errors.Is(err, verify.ErrNoRelease):
-		if name := v.sigstore.inv.args[0]; strings.HasPrefix(name, "dir:") {
-			v.sigstore.inv.talk("hint: what was sealed with --output NAME.json is verified as %s/NAME.json", strings.TrimPrefix(name, "dir:"))
+		if args := v.sigstore.inv.args; len(args) > 0 && strings.HasPrefix(args[0], "dir:") {
+			v.sigstore.inv.talk("hint: what was sealed with --output NAME.json is verified as %s/NAME.json", strings.TrimPrefix(args[0], "dir:"))
 		}
 		return nil, fmt.Errorf("%w: %w", errNoManifest, err)
 	case err != nil:

@@ -262,7 +262,7 @@ func (i *invocation) verdict(ctx context.Context, v *verifier, key verify.FirstU
 	case errors.Is(err, errNoManifest):
 		return i.firstUse(ctx, &v.Verifier, key, seal.CodeManifestNotFound, err)
 	case errors.Is(err, verify.ErrUnavailable):
-		return i.firstUse(ctx, &v.Verifier, key, seal.CodeManifestFetchFailed, err)
+		return v.NotFound(seal.CodeManifestFetchFailed, err), nil // there may be one: no first use stands in for it
 	case err != nil:
 		return nil, err
 	}

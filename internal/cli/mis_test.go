@@ -108,6 +108,7 @@ func TestDiscoveryOrder(t *testing.T) {
 		{"beside", "", func() { os.Remove("mcp-integrity.json") }},
 		{"host", hostPath, func() { delete(f.shown, hostPath) }},
 		{"registry", hostPath + " " + registryPath, func() { delete(f.shown, registryPath) }},
+		{"", hostPath + " " + registryPath, func() {}},
 	} {
 		f.asked = nil
 		_, r := verified(t, f, named...)

@@ -40,8 +40,6 @@ func runVerify(ctx context.Context, inv *invocation) error {
 		result = v.NotFound(seal.CodeManifestNotFound, fmt.Errorf("%w: %w", verify.ErrUnavailable, err))
 	case errors.Is(err, errNoManifest):
 		result, storeErr = inv.unsealed(ctx, v, seal.CodeManifestNotFound, err)
-	case errors.Is(err, verify.ErrUnavailable) && len(inv.args) == 0:
-		result, storeErr = inv.unsealed(ctx, v, seal.CodeManifestFetchFailed, err)
 	case errors.Is(err, verify.ErrUnavailable):
 		result = v.NotFound(seal.CodeManifestFetchFailed, err)
 	case err != nil:
