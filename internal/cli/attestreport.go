@@ -198,7 +198,7 @@ func renderAttest(format string, rep attestReport) ([]byte, error) {
 	p.line("attested   %s: %s %s", rep.Manifest, string(rep.Role), rep.Type)
 	p.line("payload    %s, unchanged; %d signatures", rep.PayloadDigest, rep.Signatures)
 	for _, s := range rep.Signers {
-		p.line("signed by  %s", signerWords(s.KeyID, s.Certificate))
+		p.line("signed by  %s", strings.TrimPrefix(signerWords(s.KeyID, s.Certificate), "signed by "))
 	}
 	if rep.Replaced > 0 {
 		p.line("replaced   %d of your own on the same question", rep.Replaced)
