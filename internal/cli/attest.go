@@ -4,10 +4,13 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
 	"github.com/opencontainers/go-digest"
+	"github.com/rogpeppe/go-internal/lockedfile"
 
 	"github.com/mcp-integrity/seal-action/internal/keyless"
 	"github.com/mcp-integrity/seal-action/internal/platform"
@@ -22,6 +25,7 @@ type attestRun struct {
 	statement seal.Statement
 	data      []byte // the file as it was read
 	envelope  *seal.Envelope
+	manifest  *seal.Manifest // unverified, until check
 	publisher *verify.Result // what was verified of the publisher
 	own       []seal.Authenticated
 	replaced  []seal.Signature
@@ -32,9 +36,9 @@ type attestRun struct {
 func runAttest(ctx context.Context, inv *invocation) error {
 	r := &attestRun{signer: signer{invocation: inv}, path: inv.args[0]}
 	for _, stage := range []func(context.Context) error{
-		r.prepare, // options, findings, who signs: wrong use ends here
-		r.read,
-		r.check, // what the attestation is about
+		r.prepare, // options, who signs: wrong use ends here
+		r.read,    // the manifest, and the findings about it
+		r.check,   // what the attestation is about
 		r.sign,
 		r.replace, // one's own earlier word
 		r.write,
@@ -65,16 +69,13 @@ func (r *attestRun) prepare(ctx context.Context) error {
 		return usagef("a registry attests whose the namespace is, and --namespace does not say which it should be").
 			withHint("--namespace io.github.OWNER, whose certificates prove the owner, or another with --jwks")
 	}
-	if strings.HasPrefix(r.str("namespace"), "local.") && s.Role == seal.RoleRegistry {
-		return usagef("--namespace %.100q: the namespace of a desk is nobody's that could be verified", r.str("namespace"))
+	if r.str("from") != "" && s.Role != seal.RoleScanner && s.Role != seal.RoleAuditor {
+		return usagef("--from goes with --role scanner or auditor: a report bears out nothing that a %s attests", s.Role)
 	}
 	s.Timestamp = seal.NewTimestamp(r.Now())
 	if d := r.duration("expires-in"); d > 0 {
 		end := seal.NewTimestamp(r.Now().Add(d))
 		s.ExpiresAt = &end
-	}
-	if s.Findings, err = r.findings(); err != nil {
-		return err
 	}
 	if r.facts, err = platform.Detect(ctx, r.Getenv, "."); err != nil {
 		return undecidedf("%w", err)
@@ -99,22 +100,20 @@ func (r *attestRun) read(context.Context) error {
 		}
 		return failsf("%s: %w", r.path, err)
 	}
-	if _, err := seal.ParseManifest(r.envelope.Payload); err != nil {
+	if r.manifest, err = seal.ParseManifest(r.envelope.Payload); err != nil {
 		return failsf("%s: %w", r.path, err)
 	}
 	if len(r.envelope.Signatures) == 0 {
 		return failsf("%s: nobody has signed it", r.path)
 	}
-	return nil
+	r.statement.Findings, err = r.findings()
+	return err
 }
 
 // check verifies the publisher's signature, by whom the options expect. A
-// registry's attestation rests on it; a scanner or an auditor looks at the
-// content, and is told where nobody said whose it should be.
+// registry's attestation rests on it; all others look at the content, and are
+// told where nobody said whose it should be.
 func (r *attestRun) check(ctx context.Context) error {
-	if r.statement.Role == seal.RolePublisher {
-		return nil // the signer is who would be checked
-	}
 	v, err := r.expectedPublisher(ctx)
 	if err != nil {
 		return err
@@ -130,6 +129,9 @@ func (r *attestRun) check(ctx context.Context) error {
 	case p == nil || !p.Expected:
 		why = "nobody said whose it should be"
 	default:
+		why = r.unproved()
+	}
+	if why == "" {
 		return nil
 	}
 	asked := r.statement.Role == seal.RoleRegistry || r.given("trust") || r.given("namespace") || r.given("jwks") || r.given("repo") || r.given("identity")
@@ -140,6 +142,30 @@ func (r *attestRun) check(ctx context.Context) error {
 	}
 	err = failsf("%s is not attested: its publisher is not verified: %s", r.path, why)
 	return err.(*exitError).withHint("--jwks FILE|URL names the publisher's keys; --namespace io.github.OWNER or --repo OWNER/NAME its identity")
+}
+
+// unproved says what a registry cannot vouch for although the publisher's
+// signature holds; "" where it can. A forge's namespace is proved by the forge's
+// certificate alone (decision 12), a desk's by nothing, and a signature without a
+// signed time could have been made after its key was retired.
+func (r *attestRun) unproved() string {
+	p := r.publisher.Publisher
+	if r.statement.Role != seal.RoleRegistry {
+		return ""
+	}
+	_, err := seal.NamespaceIdentity(p.Namespace)
+	bound := slices.ContainsFunc(r.publisher.Attestations, func(a verify.Attested) bool { return a.Role == seal.RolePublisher && a.Timestamp != nil })
+	switch {
+	case !bound:
+		return "its attestation has no signed statement of when and what it was"
+	case r.statement.Type != seal.TypeNamespaceVerified:
+		return ""
+	case strings.HasPrefix(p.Namespace, "local."):
+		return "the namespace of a desk is nobody's that could be verified"
+	case err == nil && p.Certificate == nil:
+		return "a key proves no forge's namespace: only a certificate for a repository of that owner does"
+	}
+	return ""
 }
 
 // expectedPublisher verifies the publisher as the options say.
@@ -231,6 +257,9 @@ func (r *attestRun) replace(ctx context.Context) error {
 	kept := r.envelope.Signatures[:0:0]
 	fresh := len(r.envelope.Signatures) - len(r.own)
 	for n, s := range r.envelope.Signatures {
+		if n < fresh && s.Role != r.statement.Role && s.Role != "" && r.isOwn(ctx, s) {
+			return failsf("%s is not attested: you signed it as %s already (signatures[%d]), and no key or identity counts in two roles", r.path, s.Role, n)
+		}
 		if n < fresh && s.Role == r.statement.Role && seal.SameQuestion(s.Type, r.statement.Type) && r.isOwn(ctx, s) {
 			r.replaced = append(r.replaced, s)
 			continue
@@ -253,7 +282,12 @@ func (r *attestRun) write(context.Context) error {
 		return failsf("%w", err)
 	}
 	out := r.output()
-	if out == r.path {
+	if sameFile(out, r.path) {
+		unlock, err := r.lock()
+		if err != nil {
+			return err
+		}
+		defer unlock()
 		now, err := readFile(r.path, seal.MaxEnvelopeSize)
 		if err != nil {
 			return err
@@ -263,6 +297,37 @@ func (r *attestRun) write(context.Context) error {
 		}
 	}
 	return r.print(out, r.written)
+}
+
+// lock keeps other attestors of this user away while the file is compared and
+// replaced: the word of the slower one would be lost. It is beside what runs
+// keep, and not beside the manifest, where it would be published.
+func (r *attestRun) lock() (func(), error) {
+	dir := r.stateDir("locks")
+	if dir == "" {
+		return func() {}, nil
+	}
+	at, err := filepath.Abs(r.path)
+	if err == nil {
+		at, err = filepath.EvalSymlinks(at)
+	}
+	if err == nil {
+		err = os.MkdirAll(dir, 0o700)
+	}
+	if err != nil {
+		return nil, undecidedf("%w", err)
+	}
+	unlock, err := lockedfile.MutexAt(filepath.Join(dir, digest.FromString(at).Encoded())).Lock()
+	if err != nil {
+		return nil, undecidedf("%w", err)
+	}
+	return unlock, nil
+}
+
+func sameFile(a, b string) bool {
+	x, errA := os.Stat(a)
+	y, errB := os.Stat(b)
+	return errA == nil && errB == nil && os.SameFile(x, y)
 }
 
 // output is where the attested manifest is written: in its place, where nothing

@@ -83,6 +83,9 @@ func (r *attestRun) fromReport(path string, into map[string]jsontext.Value) erro
 	case negative && rep.Verdict() != scan.Failing:
 		return failsf("%s is not attested from %s: %w", r.statement.Type, path, clean)
 	}
+	if err := r.about(rep); err != nil {
+		return err
+	}
 	findings, err := rep.Findings()
 	if err == nil {
 		err = json.Unmarshal(findings, &into)
@@ -91,6 +94,39 @@ func (r *attestRun) fromReport(path string, into map[string]jsontext.Value) erro
 		return failsf("--from %s: %w", path, err)
 	}
 	return nil
+}
+
+// about holds what a report looked at against what the manifest names. Scanners
+// name images by digests of their own, which a registry's is none of.
+func (r *attestRun) about(rep scan.Report) error {
+	var digests []string
+	image := false
+	for _, t := range r.manifest.Tools {
+		if a := t.Artifact; a != nil {
+			digests = append(digests, a.Digest.String())
+			image = image || a.Type == seal.Docker
+		}
+	}
+	switch n := rep.Names(digests...); {
+	case n == scan.Named:
+		return nil
+	case n == scan.Contradicted && !image:
+		return failsf("%s is not attested from %s: the report is about something else: it names %s, and none of the manifest's artifacts", r.statement.Type, r.str("from"), targetsOf(rep))
+	default:
+		r.warn("--from %s does not say that it looked at what this manifest seals: it names %s", r.str("from"), targetsOf(rep))
+	}
+	return nil
+}
+
+func targetsOf(rep scan.Report) string {
+	var names []string
+	for _, t := range rep.Targets {
+		names = append(names, fmt.Sprintf("%.100q", strings.TrimSpace(t.Name+" "+t.Digest)))
+	}
+	if len(names) == 0 {
+		return "nothing"
+	}
+	return someNames(names)
 }
 
 // attestReport is what attest says in JSON.
@@ -206,11 +242,17 @@ func renderAttest(format string, rep attestReport) ([]byte, error) {
 	if rep.Publisher != nil {
 		p.line("publisher  %s, verified first", rep.Publisher.Namespace)
 	}
+	if len(rep.Findings) > 0 {
+		p.line("findings   %s", string(rep.Findings))
+	}
 	if rep.ExpiresAt != nil {
 		p.line("expires    %s", rep.ExpiresAt.Format("2006-01-02T15:04:05Z07:00"))
 	}
 	for _, s := range rep.Signers {
 		p.line("to trust   %s", s.Trust)
+		if s.Certificate == nil {
+			p.line("           where mcp-integrity jwks YOUR-KEY.json --output %s.pub.json wrote the key", string(rep.Role))
+		}
 	}
 	return bytes.Clone(p.Bytes()), nil
 }
