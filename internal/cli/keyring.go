@@ -144,10 +144,11 @@ func (i *invocation) stateDir(kind string) string {
 }
 
 // standing refuses what a key signed that a document revokes, or retired before
-// (MIS §16.4), by whatever name and wherever the key came from.
+// (MIS §16.4), by whatever name and wherever the key came from. Without a signed
+// statement the label's time is anybody's word, and none.
 func standing(documents []keys.Set, s seal.Signature, who seal.Authenticated) error {
 	var at time.Time
-	if s.Timestamp != nil {
+	if who.Statement != nil && s.Timestamp != nil {
 		at = s.Timestamp.Time // which the signed statement must bear out
 	}
 	for _, d := range documents {
@@ -161,7 +162,7 @@ func standing(documents []keys.Set, s seal.Signature, who seal.Authenticated) er
 // revoked says that a key which is not known any more is revoked by a document.
 func revoked(documents []keys.Set, s seal.Signature) error {
 	for _, d := range documents {
-		if err := d.StandingOf(s.KeyID).Refusal(s.KeyID, time.Time{}); err != nil {
+		if err := d.StandingOf(s.KeyID).Withdrawn(s.KeyID); err != nil {
 			return err
 		}
 	}

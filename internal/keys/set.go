@@ -77,7 +77,7 @@ func NewSet(keys ...PublicKey) (Set, error) {
 // notice of the set names cannot come back, nor can another one under its name.
 func (s *Set) Add(k PublicKey) error {
 	for _, t := range []Standing{s.Standing(k), s.StandingOf(k.KeyID)} {
-		if err := t.Refusal(k.KeyID, time.Time{}); err != nil {
+		if err := t.Withdrawn(k.KeyID); err != nil {
 			return err
 		}
 	}

@@ -89,26 +89,40 @@ func (s Set) StandingOf(keyID string) Standing {
 	return s.Standing(PublicKey{KeyID: keyID})
 }
 
-// Refusal says why a signature under keyid must not count, or nil where the
-// key's standing has nothing against it. at is the signature's time as its own
-// signed statement says, or better a log; zero where there is none.
-//
-// A revoked key's signatures never count, whenever they were made: the thief
-// chooses the time (MIS §16.4). Contested counts as revoked. A retired key
-// counts for what it signed before, and for what has no time: MIS §16.3 keeps
-// it for earlier manifests. Its holder can date a signature back, which makes
-// retiring no answer to theft.
-func (t Standing) Refusal(keyID string, at time.Time) error {
+// Withdrawn says why nothing that the key signed counts, whenever it was made, or
+// nil where no notice names it: the thief chooses the time (MIS §16.4). Contested
+// counts as revoked. Ask it before a signature is verified, and of a key by
+// itself; keyID is only for the words.
+func (t Standing) Withdrawn(keyID string) error {
 	switch t.Status {
 	case Revoked:
 		n := t.Revocation.Notice
 		return refusal(seal.CodeSignatureKeyRevoked, "keyid %.100q: the key was revoked at %s (%s) by a notice of %.100q", keyID, n.Time.UTC().Format(time.RFC3339), n.Reason, n.SignedBy.KeyID)
 	case Contested:
 		return refusal(seal.CodeSignatureKeyRevoked, "keyid %.100q: a revocation notice that proves nothing names the key, and it does not count until its publisher settles that: %.300s", keyID, t.Reason)
-	case Retired:
-		if at.After(t.RetiredAt) {
-			return refusal(seal.CodeKeyRetired, "keyid %.100q: signed at %s, and the key was retired at %s", keyID, at.UTC().Format(time.RFC3339), t.RetiredAt.UTC().Format(time.RFC3339))
-		}
+	}
+	return nil
+}
+
+// Refusal says why a signature under keyid must not count, or nil where the
+// key's standing has nothing against it. at is the signature's time as its own
+// signed statement says, or better a log; zero where nothing signed says it, as
+// with a label beside the signature, which anybody can write.
+//
+// What is [Standing.Withdrawn] never counts. A retired key counts for what it
+// signed before (MIS §16.3), and for nothing without a time: its holder chose
+// not to say when, and nobody can tell it from what was signed today. Its holder
+// can date a signature back, too, which makes retiring no answer to theft.
+func (t Standing) Refusal(keyID string, at time.Time) error {
+	if err := t.Withdrawn(keyID); err != nil || t.Status != Retired {
+		return err
+	}
+	retired := t.RetiredAt.UTC().Format(time.RFC3339)
+	switch {
+	case at.IsZero():
+		return refusal(seal.CodeKeyRetired, "keyid %.100q: the key was retired at %s, and nothing signed says when this was made: it cannot be told from what was signed today", keyID, retired)
+	case at.After(t.RetiredAt):
+		return refusal(seal.CodeKeyRetired, "keyid %.100q: signed at %s, and the key was retired at %s", keyID, at.UTC().Format(time.RFC3339), retired)
 	}
 	return nil
 }

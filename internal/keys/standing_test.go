@@ -49,7 +49,7 @@ func TestRefusal(t *testing.T) {
 		want seal.Code
 	}{
 		{"a", noon, 0}, {"a", time.Time{}, 0}, {"unknown", noon, 0},
-		{"b", noon, 0}, {"b", time.Time{}, 0}, {"b", noon.Add(time.Second), seal.CodeKeyRetired},
+		{"b", noon, 0}, {"b", time.Time{}, seal.CodeKeyRetired}, {"b", noon.Add(time.Second), seal.CodeKeyRetired},
 		{"r", noon.Add(-24 * time.Hour), seal.CodeSignatureKeyRevoked}, {"r", time.Time{}, seal.CodeSignatureKeyRevoked},
 		{"x", noon, seal.CodeSignatureKeyRevoked},
 	} {
@@ -60,6 +60,10 @@ func TestRefusal(t *testing.T) {
 		}
 		if got != tt.want || (err == nil) != (tt.want == 0) {
 			t.Errorf("%s at %s: %v, want %v", tt.id, tt.at, err, tt.want)
+		}
+		withdrawn := s.StandingOf(tt.id).Withdrawn(tt.id)
+		if (withdrawn != nil) != (tt.want == seal.CodeSignatureKeyRevoked) {
+			t.Errorf("%s: withdrawn %v, want it of revoked keys alone", tt.id, withdrawn)
 		}
 	}
 }

@@ -177,24 +177,32 @@ func (a *authenticator) byKey(ctx context.Context, s seal.Signature, message []b
 }
 
 // verify asks how a key stands before it looks at the signature (MIS §16.4), and
-// for a retired one again, with the time that the statement has. The statement's
-// time is the label's, or the attestation does not count at all.
+// for a retired one again, with the time that the statement has: the label's, or
+// the attestation does not count at all. Without a statement there is no time.
 func (a *authenticator) verify(ctx context.Context, c candidate, s seal.Signature, message []byte) (seal.Authenticated, error) {
 	if a.unavailable != nil && c.holder.role == seal.RolePublisher {
 		return seal.Authenticated{}, failure(seal.CodeSignatureKeyNotFound, "keyid %.100q: whether it is revoked is not known: %w", s.KeyID, a.unavailable)
 	}
 	standings := a.standings(c)
-	if err := refusal(standings, s.KeyID, time.Time{}); err != nil {
-		return seal.Authenticated{}, err
+	for _, st := range standings {
+		if err := st.Withdrawn(s.KeyID); err != nil {
+			return seal.Authenticated{}, err
+		}
 	}
 	auth, err := seal.Keys{Public: []seal.PublicKey{c.key.Seal()}}.Authenticate(ctx, s, message)
 	if err != nil {
 		return seal.Authenticated{}, err
 	}
+	var at time.Time
 	if auth.Statement != nil && s.Timestamp != nil {
-		err = refusal(standings, s.KeyID, s.Timestamp.Time)
+		at = s.Timestamp.Time
 	}
-	return auth, err
+	for _, st := range standings {
+		if err := st.Refusal(s.KeyID, at); err != nil {
+			return seal.Authenticated{}, err
+		}
+	}
+	return auth, nil
 }
 
 // standings are what the documents of a key's holder say about it: its own, and
@@ -210,15 +218,6 @@ func (a *authenticator) standings(c candidate) []keys.Standing {
 	return all
 }
 
-func refusal(standings []keys.Standing, keyID string, at time.Time) error {
-	for _, s := range standings {
-		if err := s.Refusal(keyID, at); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // notFound is the verdict about a key that nobody has. A document may say that
 // it had one of that name, which is revoked.
 func (a *authenticator) notFound(keyID string) error {
@@ -226,7 +225,7 @@ func (a *authenticator) notFound(keyID string) error {
 		if len(h.set.Revocations)+len(h.set.SkippedNotices) == 0 {
 			continue
 		}
-		if err := h.set.StandingOf(keyID).Refusal(keyID, time.Time{}); err != nil {
+		if err := h.set.StandingOf(keyID).Withdrawn(keyID); err != nil {
 			return err
 		}
 	}

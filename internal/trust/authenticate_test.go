@@ -238,6 +238,16 @@ func TestRetired(t *testing.T) {
 			t.Error(diff)
 		}
 	}
+	for name, stamp := range map[string]*seal.Timestamp{"nothing": nil, "a label, which anybody writes": s.envelope.Signatures[0].Timestamp} {
+		s.manifest(sealtest.Namespace)
+		s.by("p", seal.RolePublisher, seal.TypeManifestSigned, 2*day)
+		stripped := s.envelope.Signatures[0]
+		stripped.Details, stripped.Timestamp = nil, stamp
+		_, err := trust.Authenticator(sealtest.Namespace, verified).Authenticate(t.Context(), stripped, seal.PAE(seal.PayloadType, s.envelope.Payload))
+		if seal.CodeOf(err, 0) != seal.CodeKeyRetired {
+			t.Errorf("stripped down to %s: got %v", name, err)
+		}
+	}
 }
 
 // TestAncestors: another release may have another tag, workflow and runner, and
