@@ -27,6 +27,7 @@ type attestRun struct {
 	envelope  *seal.Envelope
 	manifest  *seal.Manifest // unverified, until check
 	publisher *verify.Result // what was verified of the publisher
+	trust     *verifier      // by whom
 	own       []seal.Authenticated
 	replaced  []seal.Signature
 	written   []byte
@@ -121,7 +122,14 @@ func (r *attestRun) check(ctx context.Context) error {
 	if err := v.prepare(ctx, r.data); err != nil {
 		return err
 	}
-	r.publisher = v.Verify(ctx, r.data)
+	// What others say is not asked about here: who found something is to be able
+	// to take it back.
+	alone, err := r.publishersOnly()
+	if err != nil {
+		return err
+	}
+	r.trust = v
+	r.publisher = v.Verify(ctx, alone)
 	var why string
 	switch p := r.publisher.Publisher; {
 	case len(r.publisher.Errors) > 0:
@@ -142,6 +150,25 @@ func (r *attestRun) check(ctx context.Context) error {
 	}
 	err = failsf("%s is not attested: its publisher is not verified: %s", r.path, why)
 	return err.(*exitError).withHint("--jwks FILE|URL names the publisher's keys; --namespace io.github.OWNER or --repo OWNER/NAME its identity")
+}
+
+// publishersOnly is the envelope with the signatures that call themselves the
+// publisher's.
+func (r *attestRun) publishersOnly() ([]byte, error) {
+	e := seal.NewEnvelope(r.envelope.Payload)
+	for _, s := range r.envelope.Signatures {
+		if s.Role == seal.RolePublisher || s.Role == "" {
+			e.Signatures = append(e.Signatures, s)
+		}
+	}
+	if len(e.Signatures) == 0 {
+		return nil, failsf("%s: no publisher has signed it", r.path)
+	}
+	data, err := e.Marshal()
+	if err != nil {
+		return nil, failsf("%s: %w", r.path, err)
+	}
+	return data, nil
 }
 
 // unproved says what a registry cannot vouch for although the publisher's
@@ -264,10 +291,23 @@ func (r *attestRun) replace(ctx context.Context) error {
 			r.replaced = append(r.replaced, s)
 			continue
 		}
+		if n < fresh && s.Role == r.statement.Role && s.Role != seal.RolePublisher && r.isRevoked(ctx, s) {
+			r.note("signatures[%d], by keyid %.100q, is left out: its key is revoked, and it would fail every consumer", n, s.KeyID)
+			continue
+		}
 		kept = append(kept, s)
 	}
 	r.envelope.Signatures = kept
 	return nil
+}
+
+// isRevoked says that a document of the trust file revokes the key of a signature.
+func (r *attestRun) isRevoked(ctx context.Context, s seal.Signature) bool {
+	if r.trust == nil {
+		return false
+	}
+	_, err := r.trust.Keys.Authenticate(ctx, s, seal.PAE(seal.PayloadType, r.envelope.Payload))
+	return seal.CodeOf(err, 0) == seal.CodeSignatureKeyRevoked
 }
 
 func (r *attestRun) isOwn(ctx context.Context, s seal.Signature) bool {

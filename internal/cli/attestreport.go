@@ -197,6 +197,9 @@ func (r *attestRun) trustEntry(a seal.Authenticated) string {
 			if w := workflowOf(*c); w != "" {
 				id["workflow"] = w
 			}
+			if !platformHosts(*c) {
+				id["self_hosted"] = "true"
+			}
 			if strings.HasPrefix(c.SourceRef, "refs/tags/") {
 				id["ref"] = "refs/tags/*"
 			} else if c.SourceRef != "" {
@@ -213,7 +216,11 @@ func (r *attestRun) trustEntry(a seal.Authenticated) string {
 		if id, ok := who[name].(map[string]string); ok {
 			var members []string
 			for _, k := range slices.Sorted(maps.Keys(id)) {
-				members = append(members, fmt.Sprintf("%s: %q", k, id[k]))
+				value := fmt.Sprintf("%q", id[k])
+				if k == "self_hosted" {
+					value = id[k]
+				}
+				members = append(members, k+": "+value)
 			}
 			text = "{" + strings.Join(members, ", ") + "}"
 		}

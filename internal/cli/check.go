@@ -88,6 +88,11 @@ func (r *checkRun) find() error {
 	}
 	found, problems := clients.Find(clients.Options{Home: home, Getenv: r.Getenv, GOOS: runtime.GOOS, Project: project})
 	only := r.list("client")
+	for _, name := range only {
+		if !slices.Contains(clients.Names(), name) {
+			return usagef("--client: got %.60q, want one of %s", name, strings.Join(clients.Names(), ", "))
+		}
+	}
 	for _, s := range found {
 		if len(only) == 0 || slices.Contains(only, s.Client) {
 			r.servers = append(r.servers, &checked{Server: s})

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/mcp-integrity/seal-action/internal/clients"
 	"github.com/mcp-integrity/seal-action/internal/escape"
 	"github.com/mcp-integrity/seal-action/seal"
 	"github.com/mcp-integrity/seal-action/verify"
@@ -41,6 +42,13 @@ func (r *checkRun) report() error {
 	rep := checkReport{SchemaVersion: "1.0", Policy: r.trusted.policy.String(), Outcome: seal.Pass, Problems: []string{}, Servers: []checkedServer{}}
 	for _, p := range r.problems {
 		rep.Problems = append(rep.Problems, p.String())
+	}
+	switch {
+	case r.trusted.policy.Mode == seal.ReportOnly && len(r.problems) > 0, len(r.servers) == 0:
+		rep.Outcome = seal.Warned
+	}
+	if len(r.problems) > 0 && r.trusted.policy.Mode != seal.ReportOnly {
+		rep.Outcome = seal.Undecided // servers may stand in what could not be read
 	}
 	for _, s := range r.servers {
 		c := r.outcomeOf(s)
@@ -107,7 +115,10 @@ func (r *checkRun) renderCheck(rep checkReport) ([]byte, error) {
 	p.line("%d servers: %d pass, %d warn, %d undecided, %d fail, %d switched off", len(rep.Servers),
 		counts[seal.Pass], counts[seal.Warned], counts[seal.Undecided], counts[seal.Fail], counts[""])
 	if len(rep.Problems) > 0 {
-		p.line("%d problems in configuration files", len(rep.Problems))
+		p.line("%s in configuration files: servers may stand in what could not be read", counted(len(rep.Problems), "problem"))
+	}
+	if len(rep.Servers) == 0 {
+		p.line("no client of this user or project is configured to start any; looked for: %s", strings.Join(clients.Names(), ", "))
 	}
 	return p.Bytes(), nil
 }
@@ -127,6 +138,7 @@ func (r *checkRun) line(p *page, c checkedServer, s *checked) {
 		return
 	}
 	p.findings("  error", c.Result.Errors)
+	p.failsFor(c.Result)
 	if f := c.Result.FirstUse; f != nil && len(f.Changes) > 0 {
 		p.words(f)
 		p.line("  to accept: %s", acceptHint(f))
@@ -153,5 +165,8 @@ func sealedWords(r *verify.Result) string {
 	case r.FirstUse != nil:
 		return "without a manifest, met since " + r.FirstUse.Since.Format("2006-01-02")
 	}
-	return "without a manifest"
+	if slices.ContainsFunc(r.Advisories, func(f verify.Finding) bool { return f.Code == seal.CodeManifestNotFound }) {
+		return "without a manifest"
+	}
+	return "its manifest does not count"
 }

@@ -76,7 +76,11 @@ func renderText(r *verify.Result) []byte {
 	if who := r.Publisher; who != nil {
 		p.line("publisher  %s (%s), %s, %s", who.Namespace, who.ID, signerWords(who.KeyID, who.Certificate), expectation(who.Expected))
 	}
-	p.line("observed   %s", observedWords(r))
+	if r.FirstUse == nil {
+		p.line("observed   %s", observedWords(r))
+	} else {
+		p.line("observed   live server, %s, none of them sealed", counted(len(r.Results), "tool"))
+	}
 	if r.Publisher != nil {
 		p.line("level      %d verified; %d sealed, if all that the manifest names were checked", r.TrustLevel, r.SealedLevel)
 	} else { // no manifest was opened that could seal a level
@@ -93,6 +97,7 @@ func renderText(r *verify.Result) []byte {
 	p.chain(r.Chain)
 	p.firstUse(r.FirstUse)
 	p.findings("error", r.Errors)
+	p.failsFor(r)
 	p.findings("advisory", slices.DeleteFunc(slices.Clone(r.Advisories), func(f verify.Finding) bool {
 		// What was not checked is told below, with its reason.
 		return slices.ContainsFunc(r.Skipped, func(s verify.Skip) bool { return s.Reason == f.Message })
@@ -115,6 +120,19 @@ func renderText(r *verify.Result) []byte {
 	return p.Bytes()
 }
 
+// failsFor says why a run without errors fails: the policy's level, or a rule.
+func (p *page) failsFor(r *verify.Result) {
+	if r.Outcome != seal.Fail || len(r.Errors) > 0 {
+		return
+	}
+	for _, a := range r.Advisories {
+		switch a.Code {
+		case seal.CodeLevelBelowPolicy, seal.CodeRuleBroken, seal.CodeIdentityNotExpected, seal.CodeManifestNotFound, seal.CodeServerMismatch:
+			p.line("fails for: %s: %s", a.Name, a.Message)
+		}
+	}
+}
+
 // attested are the lines about what others than the publisher say.
 func (p *page) attested(all []verify.Attested) {
 	for _, a := range all {
@@ -125,7 +143,11 @@ func (p *page) attested(all []verify.Attested) {
 		if a.ExpiresAt != nil {
 			until = ", until " + a.ExpiresAt.Format("2006-01-02")
 		}
-		p.line("attested   %s by %s%s", a.Type, a.Holder, until)
+		word := "attested "
+		if a.Against {
+			word = "AGAINST  "
+		}
+		p.line("%s  %s by %s%s", word, a.Type, a.Holder, until)
 	}
 }
 
@@ -228,6 +250,14 @@ func orDash(s string) string {
 		return "(no version)"
 	}
 	return s
+}
+
+// counted is a number of things.
+func counted(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
 }
 
 // maxFindings bounds the findings that text shows; JSON has all.

@@ -4,7 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
+	"strings"
 
 	"github.com/opencontainers/go-digest"
 
@@ -24,7 +24,7 @@ func (p *page) firstUse(r *verify.FirstUseReport) {
 		p.line("first use  now: what it serves is kept, and a change will be told")
 		return
 	}
-	p.line("first use  %s; %d changes since they were accepted", r.Since.Format("2006-01-02"), len(r.Changes))
+	p.line("first use  %s; %s since", r.Since.Format("2006-01-02"), counted(len(r.Changes), "change"))
 	p.words(r)
 }
 
@@ -35,7 +35,7 @@ func (p *page) words(r *verify.FirstUseReport) {
 	_ = difftext.Write(&b, lineage.Diff(r.Old, r.New), difftext.Options{})
 	p.WriteString(tame(b.String()))
 	for _, name := range r.Wordless {
-		p.line("tool %s: its words were too many to be kept", name)
+		p.line("tool %s: CHANGED, and its words were too many to be kept: see them with mcp-integrity extract, and accept it by name (--tool)", name)
 	}
 }
 
@@ -127,8 +127,8 @@ func (r *tofuRun) list(ctx context.Context) error {
 	}
 	p := &page{}
 	for _, e := range entries {
-		p.line("%s: %s", e.Host, e.Server)
-		p.line("  since %s, %d tools accepted%s", e.Since.Format("2006-01-02"), len(e.Tools), blockedWords(e))
+		p.line("%s (host %s)", e.Server, e.Host)
+		p.line("  since %s, %s accepted%s", e.Since.Format("2006-01-02"), counted(len(e.Tools), "tool"), blockedWords(e))
 		if e.Sealed != "" {
 			p.line("  with a manifest of %s: without one it fails", e.Sealed)
 		}
@@ -155,8 +155,8 @@ func blockedWords(e tofu.Entry) string {
 	if e.Blocked {
 		return "; blocked"
 	}
-	if n := len(e.BlockedTools); n > 0 {
-		return fmt.Sprintf("; %d tools blocked", n)
+	if len(e.BlockedTools) > 0 {
+		return "; blocked: " + someNames(e.BlockedTools)
 	}
 	return ""
 }
@@ -193,12 +193,19 @@ func (r *tofuRun) unblock(ctx context.Context) error {
 }
 
 func (r *tofuRun) forget(ctx context.Context) error {
+	if len(r.invocation.list("tool")) > 0 {
+		return usagef("tofu forget forgets a server whole, with what was blocked: --tool does not go with it").withHint("mcp-integrity tofu unblock %s --tool NAME", shellWords(r.entry.Server))
+	}
 	return r.done("forgotten", r.store.Forget(ctx, r.entry.FirstUseKey))
 }
 
 func (r *tofuRun) done(what string, err error) error {
 	if err != nil {
 		return r.refused(err)
+	}
+	if tools := r.invocation.list("tool"); len(tools) > 0 {
+		r.note("%s: %s of %s", what, strings.Join(tools, ", "), r.entry.Server)
+		return nil
 	}
 	r.note("%s: %s", what, r.entry.Server)
 	return nil

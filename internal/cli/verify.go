@@ -281,7 +281,23 @@ func (i *invocation) hint(r *verify.Result) {
 	}
 	for _, e := range r.Errors {
 		switch e.Code {
+		case seal.CodeNegativeFinding:
+			i.talk("hint: whoever attested that takes it back by attesting the opposite, or the publisher seals a new release")
+			return
+		case seal.CodeSignatureKeyRevoked:
+			i.talk("hint: what a revoked key signed has to be sealed anew; ask the publisher for a release signed by the key that replaces it")
+			return
+		case seal.CodeFirstUseBlocked:
+			i.talk("hint: mcp-integrity tofu list, then mcp-integrity tofu unblock SERVER [--tool NAME]")
+			return
+		case seal.CodeManifestElsewhere:
+			i.talk("hint: find out where the manifest went; where it is rightly gone, mcp-integrity tofu forget SERVER")
+			return
 		case seal.CodeSignatureKeyNotFound:
+			if i.has("trust") && i.given("trust") {
+				i.talk("hint: %s must name the publisher's key, key document or identity for this namespace", shellWords(i.str("trust")))
+				return
+			}
 			i.talk("hint: --key FILE or --jwks FILE|URL names the publisher's key, --trusted-root FILE the Sigstore that certified it")
 			return
 		case seal.CodeIdentityMismatch:
