@@ -74,6 +74,10 @@ const (
 	// escaped, and one notice for every key that a document can have.
 	maxNotice  = 8 << 10
 	maxNotices = 1000
+	// maxTried bounds how often a document has notices verified with keys that the
+	// caller has by other names: a second of work, for a hundred notices and the
+	// hundred keys of a large trust file.
+	maxTried = 10_000
 	// maxKeyID keeps a kid fit for a line of output. A thumbprint has 43 bytes.
 	maxKeyID = 256
 )

@@ -137,6 +137,18 @@ func checksum(data []byte) []byte {
 
 // parseRecord reads the file of a source.
 func parseRecord(data []byte, source string) (*record, error) {
+	f, err := decodeRecord(data)
+	if err != nil {
+		return nil, err
+	}
+	if f.Source != source {
+		return nil, fmt.Errorf("it is of %s, want %s", shownSource(f.Source), shownSource(source))
+	}
+	return f.record()
+}
+
+// decodeRecord reads the form of a file, and verifies no notice.
+func decodeRecord(data []byte) (*recordFile, error) {
 	sum, rest, ok := bytes.Cut(data, []byte("\n"))
 	if !ok || !bytes.Equal(sum, checksum(rest)) {
 		return nil, errors.New("it is not as it was written: its SHA-256 does not fit")
@@ -145,12 +157,14 @@ func parseRecord(data []byte, source string) (*record, error) {
 	if err := strictjson.Unmarshal(rest, &f); err != nil {
 		return nil, err
 	}
-	if f.Source != source {
-		return nil, fmt.Errorf("it is of %s, want %s", shownSource(f.Source), shownSource(source))
-	}
 	if len(f.Keys) > maxFormer || len(f.Revocations) > maxKept || f.MaxAge < 0 || f.MaxAge > int64(24*time.Hour/time.Second) {
 		return nil, fmt.Errorf("%d keys, %d revocations, max_age %d: out of range", len(f.Keys), len(f.Revocations), f.MaxAge)
 	}
+	return &f, nil
+}
+
+// record is what the file says, with every notice verified.
+func (f *recordFile) record() (*record, error) {
 	if _, err := parseSet(f.Body); err != nil {
 		return nil, fmt.Errorf("body: %w", err)
 	}

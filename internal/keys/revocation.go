@@ -90,7 +90,7 @@ func (e *entry) verify(k PublicKey) error {
 func (s *Set) settle() {
 	shown := s.shown()
 	named := s.named(shown)
-	s.Revocations, s.SkippedNotices = nil, nil
+	s.Revocations, s.SkippedNotices, s.tried = nil, nil, 0
 	s.entries = slices.Clone(s.entries) // copies of s share them
 	for i := range s.entries {
 		e := &s.entries[i]
@@ -180,8 +180,8 @@ func (s *Set) judge(e *entry, shown []PublicKey, named names) (Revocation, error
 }
 
 // judgeOwn decides about a notice that the revoked key signed. That one may
-// have left the document, as MIS §16.4 demands; whoever holds it under this
-// name, its own signature says that it is revoked.
+// have left the document, as MIS §16.4 demands; whoever holds it, its own
+// signature says that it is revoked, by whatever name it was pinned.
 func (s *Set) judgeOwn(e *entry, shown []PublicKey) (Revocation, error) {
 	err := errors.New("signed by the revoked key itself, which this document does not have any more: it cannot be verified here")
 	for _, all := range [][]PublicKey{shown, s.former, s.known} {
@@ -192,6 +192,15 @@ func (s *Set) judgeOwn(e *entry, shown []PublicKey) (Revocation, error) {
 			if err = e.verify(k); err == nil {
 				return Revocation{Notice: e.notice, Signer: k, Revoked: k}, nil
 			}
+		}
+	}
+	for _, k := range s.known {
+		if s.tried++; s.tried > maxTried {
+			break
+		}
+		k.KeyID = e.notice.SignedBy.KeyID
+		if e.verify(k) == nil {
+			return Revocation{Notice: e.notice, Signer: k, Revoked: k}, nil
 		}
 	}
 	return Revocation{}, err

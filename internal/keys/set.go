@@ -38,6 +38,7 @@ type Set struct {
 	former     []PublicKey  // that this document had before
 	known      []PublicKey  // that the caller has from elsewhere
 	remembered []Revocation // that this document had before, and lacks
+	tried      int          // keys that were tried on notices whatever their names
 	other      members
 }
 

@@ -120,11 +120,27 @@ func (d *Documents) open(ctx context.Context, flag int) (store, error) {
 // read is [Documents.read] under the lock.
 func (s store) read(source string) (*record, error) {
 	name := fileName(source)
+	data, err := s.contents(name)
+	if err != nil {
+		return nil, err
+	}
+	if data == nil {
+		return &record{}, nil
+	}
+	r, err := parseRecord(data, source)
+	if err != nil {
+		return nil, s.changed(name, err)
+	}
+	return r, nil
+}
+
+// contents returns what stands in a file, nil where there is none.
+func (s store) contents(name string) ([]byte, error) {
 	path := filepath.Join(s.dir, name)
 	info, err := os.Lstat(path) // a FIFO would make Open wait
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return &record{}, nil
+		return nil, nil
 	case err != nil:
 		return nil, s.unusable(name, err)
 	case !info.Mode().IsRegular():
@@ -139,11 +155,7 @@ func (s store) read(source string) (*record, error) {
 	if err != nil {
 		return nil, s.unusable(name, err)
 	}
-	r, err := parseRecord(data, source)
-	if err != nil {
-		return nil, s.changed(name, err)
-	}
-	return r, nil
+	return data, nil
 }
 
 // untouched is how old the time of the last check may be on the disk: a host
