@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/opencontainers/go-digest"
 
@@ -41,6 +42,9 @@ type FoundProvenance struct {
 	// Certificate is whose signature verified it; nil where the signature is
 	// another verifier's word, that of Builder.
 	Certificate *seal.Certificate
+	// Time is when it was signed, as a log or a timestamp authority vouches; zero
+	// where none does.
+	Time time.Time
 	// Builder is the builder that another verifier vouches for, with the SLSA
 	// Build level that its provenance is known to reach.
 	Builder      string

@@ -162,7 +162,7 @@ func (b *builds) each(ctx context.Context, bundles [][]byte, ref string, q verif
 		case len(bundles) > 1 && notProvenance(v.Statement):
 			continue // a store has attestations of every kind
 		default:
-			f.Statement, f.Certificate = v.Statement, &v.Certificate
+			f.Statement, f.Certificate, f.Time = v.Statement, &v.Certificate, v.Time
 		}
 		found = append(found, f)
 	}

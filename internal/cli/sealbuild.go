@@ -207,6 +207,17 @@ func (r *sealRun) adopt(p *seal.Provenance, f verify.FoundProvenance, artifact d
 	var level int
 	level, r.slsaReason = f.Warranted()
 	p.BuilderID, p.SLSALevel = s.BuilderID(), &level
+	if system := s.BuildSystem(); system != "" {
+		p.BuildSystem = system
+	}
+	at := s.BuiltAt()
+	if at.IsZero() {
+		at = f.Time // the builder does not say: it was signed when it was built
+	}
+	if !at.IsZero() {
+		built := seal.NewTimestamp(at)
+		p.BuildTimestamp = &built
+	}
 	return nil
 }
 
