@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 	"time"
 )
@@ -48,19 +49,38 @@ type Authenticated struct {
 }
 
 // Identity names who attests, across certificates: their keys live for minutes,
-// the identity stays, and is the same at another tag. A key is itself under
-// whatever name.
+// the identity stays, and is the same at another tag or commit. A key is itself
+// under whatever name.
+//
+// The source repository is part of it. The subject of a job's certificate names
+// the workflow, which may be one that many repositories share: those are as many
+// attestors.
 func (a Authenticated) Identity() string {
 	c := a.Certificate
 	if c == nil {
 		return "key " + cmp.Or(a.Thumbprint, a.KeyID)
 	}
-	subject := c.SAN
-	if strings.Contains(subject, "://") { // what follows the @ of an e-mail address is no ref
-		subject, _, _ = cutRef(subject)
+	identity := "certificate " + c.Issuer + " " + c.subject()
+	if c.SourceRepositoryURI != "" {
+		identity += " " + c.SourceRepositoryURI
 	}
-	return "certificate " + c.Issuer + " " + subject
+	return identity
 }
+
+// subject is whom the certificate names, without the version of a workflow. Else
+// the whole of it counts: what follows the @ of an account or of an e-mail
+// address is no version.
+func (c *Certificate) subject() string {
+	path, version, ok := cutRef(c.SAN)
+	commit := c.SourceRepositoryURI != "" && commitVersion.MatchString(version)
+	if ok && strings.Contains(path, "://") && (commit || strings.HasPrefix(version, "refs/")) {
+		return path
+	}
+	return c.SAN
+}
+
+// commitVersion is a workflow's version where it is called by commit.
+var commitVersion = regexp.MustCompile(`^([0-9a-f]{40}|[0-9a-f]{64})$`)
 
 // Keys is an [Authenticator] over public keys that all hold the same roles. A
 // keyid is compared exactly; it finds keys and proves nothing.
@@ -118,6 +138,8 @@ type Attestation struct {
 	Type              string
 	// Holder names who attests: by trust's name, else by key or identity.
 	Holder string
+	// Identity is [Authenticated.Identity]: the same whatever trust calls it.
+	Identity string
 	// Bound says that a statement under the same key carries these facts. An
 	// unbound attestation has no time, no expiry and no statement.
 	Bound     bool
@@ -182,30 +204,23 @@ func (e *OpenError) Unwrap() error { return e.cause }
 func (e *Envelope) Open(ctx context.Context, keys Authenticator, o OpenOptions) (*Opened, error) {
 	opened := &Opened{Payload: e.Payload}
 	message := PAE(PayloadType, e.Payload)
-	roleOf := map[string]Role{}
+	all := make([]heard, len(e.Signatures))
 	for i, s := range e.Signatures {
-		a, identity, err := e.attestation(ctx, keys, o, s, message)
-		a.Index = i
-		if err == nil {
-			// No key and no identity counts in two roles (decision 10a). A word against
-			// the release counts nowhere, and whoever orders the signatures must not
-			// be able to silence it.
-			switch r, ok := roleOf[identity]; {
-			case Negative(a.Type):
-			case ok && r != a.Role:
-				err = failf(CodeNotCounted, "keyid %.100q attests as %s already, and counts in one role only", a.KeyID, r)
-			default:
-				roleOf[identity] = a.Role
-			}
-		}
-		if err != nil {
-			opened.Rejections = append(opened.Rejections, Rejection{Index: i, KeyID: s.KeyID, Role: s.Role, Err: asError(err)})
-			if CodeOf(err, 0) == CodeSignatureExpired && a.Bound {
-				opened.Lapsed = append(opened.Lapsed, a)
-			}
+		h := &all[i]
+		h.Attestation, h.err = e.attestation(ctx, keys, o, s, message)
+		h.Index = i
+	}
+	oneRoleEach(all)
+	for i, h := range all {
+		if h.err == nil {
+			opened.Attestations = append(opened.Attestations, h.Attestation)
 			continue
 		}
-		opened.Attestations = append(opened.Attestations, a)
+		s := e.Signatures[i]
+		opened.Rejections = append(opened.Rejections, Rejection{Index: i, KeyID: s.KeyID, Role: s.Role, Err: asError(h.err)})
+		if CodeOf(h.err, 0) == CodeSignatureExpired && h.Bound {
+			opened.Lapsed = append(opened.Lapsed, h.Attestation)
+		}
 	}
 	if !opened.Has(RolePublisher, TypeManifestSigned) {
 		return nil, &OpenError{Rejections: opened.Rejections, cause: opened.whyNoPublisher()}
@@ -247,21 +262,19 @@ func (o *Opened) whyNoPublisher() *Error {
 	return best
 }
 
-// attestation checks one signature, and says who holds its key.
-func (e *Envelope) attestation(ctx context.Context, keys Authenticator, o OpenOptions, s Signature, message []byte) (Attestation, string, error) {
+// attestation checks one signature.
+func (e *Envelope) attestation(ctx context.Context, keys Authenticator, o OpenOptions, s Signature, message []byte) (Attestation, error) {
 	auth, err := keys.Authenticate(ctx, s, message)
 	if err != nil {
-		return Attestation{}, "", err
+		return Attestation{}, err
 	}
 	a := Attestation{
 		KeyID: auth.KeyID, Thumbprint: auth.Thumbprint, Role: s.Role, Type: s.Type,
-		Certificate: auth.Certificate, Unexpected: auth.Unexpected, Holder: auth.Holder,
+		Certificate: auth.Certificate, Unexpected: auth.Unexpected, Identity: auth.Identity(),
 	}
-	if a.Holder == "" {
-		a.Holder = auth.Identity()
-	}
+	a.Holder = cmp.Or(auth.Holder, a.Identity)
 	err = e.count(&a, auth, s, o)
-	return a, auth.Identity(), err
+	return a, err
 }
 
 // count fills in what the signed statement says, and decides whether the

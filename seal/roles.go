@@ -26,6 +26,10 @@ var positiveTypes = map[Role][]string{
 	RoleAuditor:   {"code_review_passed", "security_audit_passed"},
 }
 
+// roleOrder is the order in which roles are given to a key that attests in
+// several: without a publisher nothing opens.
+var roleOrder = []Role{RolePublisher, RoleRegistry, RoleScanner, RoleAuditor}
+
 // PositiveTypes returns the types of MIS §14.4 by which a role speaks for a
 // release.
 func PositiveTypes(role Role) []string { return slices.Clone(positiveTypes[role]) }
@@ -35,10 +39,12 @@ func PositiveTypes(role Role) []string { return slices.Clone(positiveTypes[role]
 var customType = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9])?)+$`)
 
 // CheckType returns nil for a type that a role may attest: one that MIS §14.4
-// gives it, or one of the attestor's own.
+// gives it, or one of the attestor's own. The standard has a single type against
+// a release, and gives it to scanners; an auditor, who looks at the same things,
+// may say it, too, rather than have no word for what it found.
 func CheckType(role Role, attestationType string) error {
 	standard := PositiveTypes(role)
-	if role == RoleScanner {
+	if role == RoleScanner || role == RoleAuditor {
 		standard = append(standard, TypeSideEffectsDiscrepancyFound)
 	}
 	if slices.Contains(standard, attestationType) || customType.MatchString(attestationType) {
@@ -47,41 +53,49 @@ func CheckType(role Role, attestationType string) error {
 	return fmt.Errorf("attestation type of a %s: got %.80q, want one of %s, or a word behind a reverse-domain name such as com.example.fuzzed", role, attestationType, strings.Join(standard, ", "))
 }
 
-// badNews are the endings of types that speak against a release, with those of
-// the types that take them back.
-var badNews = []struct{ bad, good string }{
-	{"_discrepancy_found", "_verified"},
-	{"_failed", "_passed"},
+// badNews are the last words of types that speak against a release.
+var badNews = []string{"found", "detected", "failed", "rejected", "revoked"}
+
+// answers are the ends of types that speak against a release, with those of the
+// types that take them back.
+var answers = []struct{ bad, good string }{
+	{"discrepancy_found", "verified"},
+	{"discrepancy-found", "verified"},
+	{"failed", "passed"},
 }
 
 // Negative says that a type speaks against a release: the standard's
-// side_effects_discrepancy_found, and a type of somebody's own whose word ends
-// with _found, _detected, _failed, _rejected or _revoked and does not begin with
-// no_.
+// side_effects_discrepancy_found, and a type of somebody's own whose last word,
+// behind an underscore, a hyphen or a dot, is found, detected, failed, rejected or
+// revoked, unless what follows the last dot begins with no_ or no-.
 func Negative(attestationType string) bool {
-	word := attestationType[strings.LastIndex(attestationType, ".")+1:]
-	if strings.HasPrefix(word, "no_") {
+	_, name := cutName(attestationType)
+	if strings.HasPrefix(name, "no_") || strings.HasPrefix(name, "no-") {
 		return false
 	}
-	return slices.ContainsFunc([]string{"_found", "_detected", "_failed", "_rejected", "_revoked"}, func(end string) bool {
-		return strings.HasSuffix(word, end)
-	})
+	last := strings.LastIndexAny(attestationType, "_-.")
+	return last >= 0 && slices.Contains(badNews, attestationType[last+1:])
+}
+
+// cutName splits a type behind its last dot.
+func cutName(attestationType string) (prefix, name string) {
+	dot := strings.LastIndex(attestationType, ".") + 1
+	return attestationType[:dot], attestationType[dot:]
 }
 
 // withdraws says that a later attestation of type good takes back one of type
 // bad by the same holder: it answers the same question the other way. A type
 // that no other answers is taken back by its holder alone, who removes it.
 func withdraws(good, bad string) bool {
-	for _, n := range badNews {
-		if stem, ok := strings.CutSuffix(bad, n.bad); ok && good == stem+n.good {
-			return true
+	for _, n := range answers {
+		for _, mark := range []string{"_", "-", "."} {
+			if stem, ok := strings.CutSuffix(bad, mark+n.bad); ok && good == stem+mark+n.good {
+				return true
+			}
 		}
 	}
-	prefix, word := "", bad
-	if dot := strings.LastIndex(bad, "."); dot >= 0 {
-		prefix, word = bad[:dot+1], bad[dot+1:]
-	}
-	return good == prefix+"no_"+word
+	prefix, name := cutName(bad)
+	return good == prefix+"no_"+name || good == prefix+"no-"+name
 }
 
 // SameQuestion says that two types are answers to one question, so that the later
@@ -103,6 +117,33 @@ func (a Authenticated) grants(role Role, attestationType string) error {
 		return nil
 	}
 	return fmt.Errorf("attests %.80q as %s, and is trusted with %s", attestationType, role, strings.Join(types, ", "))
+}
+
+// heard is one signature, and why it does not count; a nil err says that it does.
+type heard struct {
+	Attestation
+	err error
+}
+
+// oneRoleEach leaves each key and identity one role (decision 10a), the first of
+// [roleOrder] that it attests in: who orders the signatures decides nothing. A
+// word against the release counts in every role, or its holder's other words
+// could silence it.
+func oneRoleEach(all []heard) {
+	roleOf := map[string]Role{}
+	for _, role := range roleOrder {
+		for i := range all {
+			h := &all[i]
+			if h.err != nil || h.Role != role || Negative(h.Type) {
+				continue
+			}
+			if r, ok := roleOf[h.Identity]; ok && r != role {
+				h.err = failf(CodeNotCounted, "keyid %.100q attests as %s already, and counts in one role only", h.KeyID, r)
+				continue
+			}
+			roleOf[h.Identity] = role
+		}
+	}
 }
 
 // Quorum is how many distinct holders of a role must speak for a release before

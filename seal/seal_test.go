@@ -39,7 +39,7 @@ func TestSealAndOpen(t *testing.T) {
 			t.Errorf("%s: manifest (-sealed +opened):\n%s", alg, diff)
 		}
 		st := sealtest.Statement()
-		want := []seal.Attestation{{KeyID: "acme-2026", Thumbprint: key.Public().Thumbprint, Role: seal.RolePublisher, Type: seal.TypeManifestSigned, Holder: "key " + key.Public().Thumbprint, Bound: true, Time: &st.Timestamp, Statement: &st}}
+		want := []seal.Attestation{{KeyID: "acme-2026", Thumbprint: key.Public().Thumbprint, Role: seal.RolePublisher, Type: seal.TypeManifestSigned, Holder: "key " + key.Public().Thumbprint, Identity: "key " + key.Public().Thumbprint, Bound: true, Time: &st.Timestamp, Statement: &st}}
 		if diff := cmp.Diff(want, opened.Attestations); diff != "" {
 			t.Errorf("%s: attestations (-want +got):\n%s", alg, diff)
 		}

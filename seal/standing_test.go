@@ -54,6 +54,10 @@ func TestStanding(t *testing.T) {
 		"one's own type":                    {words: []seal.Attestation{scan("a", "com.example.malware_found", 1), scan("a", "com.example.no_malware_found", 2)}, inFavour: "1"},
 		"one's own type, another's name":    {words: []seal.Attestation{scan("a", "com.example.malware_found", 1), scan("a", "com.other.no_malware_found", 2)}, inFavour: "1", against: "0"},
 		"one's own type, verified":          {words: []seal.Attestation{scan("a", "com.example.x_discrepancy_found", 1), scan("a", "com.example.x_verified", 2)}, inFavour: "1"},
+		"one's own type, with hyphens":      {words: []seal.Attestation{scan("a", "com.example.malware-found", 1), scan("a", "com.example.no-malware-found", 2)}, inFavour: "1"},
+		"one's own type, behind a dot":      {words: []seal.Attestation{scan("a", "com.example.scan.failed", 1), scan("a", "com.example.scan.passed", 2)}, inFavour: "1"},
+		"one's own type, hyphens, passed":   {words: []seal.Attestation{scan("a", "com.example.deep-scan-failed", 1), scan("a", "com.example.deep-scan-passed", 2)}, inFavour: "1"},
+		"another scan passed":               {words: []seal.Attestation{scan("a", "com.example.scan.failed", 1), scan("a", "com.example.build.passed", 2)}, inFavour: "1", against: "0"},
 		"an audit that failed, then passed": {words: []seal.Attestation{word("a", seal.RoleAuditor, "security_audit_failed", 1), word("a", seal.RoleAuditor, "security_audit_passed", 2)}, inFavour: "1"},
 		"an audit that passed, then failed": {words: []seal.Attestation{word("a", seal.RoleAuditor, "security_audit_failed", 2), word("a", seal.RoleAuditor, "security_audit_passed", 1)}, against: "0"},
 		"a registry that takes back":        {words: []seal.Attestation{word("r", seal.RoleRegistry, "namespace_verified", 1), word("r", seal.RoleRegistry, "com.example.namespace_revoked", 2)}, against: "1"},
@@ -105,23 +109,29 @@ func TestHolders(t *testing.T) {
 		return a
 	}
 	const workflow = "https://github.com/scan/er/.github/workflows/scan.yml@refs/tags/"
+	shared := func(holder, source string) seal.Attestation {
+		a := job(holder, seal.GitHubIssuer, workflow+"v1")
+		a.Certificate.SourceRepositoryURI = source
+		return a
+	}
 	for name, tt := range map[string]struct {
 		words       []seal.Attestation
 		any, cleans int
 	}{
-		"none":                          {},
-		"two holders":                   {[]seal.Attestation{scan("a", clean, 1), scan("b", verified, 1)}, 2, 1},
-		"one holder, twice":             {[]seal.Attestation{scan("a", clean, 1), scan("a", clean, 2)}, 1, 1},
-		"one holder, two types":         {[]seal.Attestation{scan("a", clean, 1), scan("a", verified, 1)}, 1, 1},
-		"one holder, two keys":          {[]seal.Attestation{key(scan("a", clean, 1), "k1", "t1"), key(scan("a", clean, 1), "k2", "t2")}, 1, 1},
-		"one key under two kids":        {[]seal.Attestation{key(scan("a", clean, 1), "k1", "t1"), key(scan("b", clean, 1), "k2", "t1")}, 1, 1},
-		"one name of two keys":          {[]seal.Attestation{key(scan("a", clean, 1), "k1", "t1"), key(scan("b", clean, 1), "k1", "t2")}, 2, 2},
-		"an auditor is no scanner":      {[]seal.Attestation{scan("a", clean, 1), word("b", seal.RoleAuditor, clean, 1)}, 1, 1},
-		"one workflow at two tags":      {[]seal.Attestation{job("a", seal.GitHubIssuer, workflow+"v1"), job("b", seal.GitHubIssuer, workflow+"v2")}, 1, 1},
-		"one workflow of two issuers":   {[]seal.Attestation{job("a", seal.GitHubIssuer, workflow+"v1"), job("b", "https://evil.example", workflow+"v1")}, 2, 2},
-		"two people of one name":        {[]seal.Attestation{job("a", "https://accounts.example", "kim@a.example"), job("b", "https://accounts.example", "kim@b.example")}, 2, 2},
-		"one who speaks against":        {[]seal.Attestation{scan("a", clean, 1), scan("b", "malware_found", 1)}, 1, 1},
-		"outlived by one's own finding": {[]seal.Attestation{scan("a", clean, 1), scan("a", "malware_found", 2), scan("b", clean, 1)}, 1, 1},
+		"none":                               {},
+		"two holders":                        {[]seal.Attestation{scan("a", clean, 1), scan("b", verified, 1)}, 2, 1},
+		"one holder, twice":                  {[]seal.Attestation{scan("a", clean, 1), scan("a", clean, 2)}, 1, 1},
+		"one holder, two types":              {[]seal.Attestation{scan("a", clean, 1), scan("a", verified, 1)}, 1, 1},
+		"one holder, two keys":               {[]seal.Attestation{key(scan("a", clean, 1), "k1", "t1"), key(scan("a", clean, 1), "k2", "t2")}, 1, 1},
+		"one key under two kids":             {[]seal.Attestation{key(scan("a", clean, 1), "k1", "t1"), key(scan("b", clean, 1), "k2", "t1")}, 1, 1},
+		"one name of two keys":               {[]seal.Attestation{key(scan("a", clean, 1), "k1", "t1"), key(scan("b", clean, 1), "k1", "t2")}, 2, 2},
+		"an auditor is no scanner":           {[]seal.Attestation{scan("a", clean, 1), word("b", seal.RoleAuditor, clean, 1)}, 1, 1},
+		"one workflow at two tags":           {[]seal.Attestation{job("a", seal.GitHubIssuer, workflow+"v1"), job("b", seal.GitHubIssuer, workflow+"v2")}, 1, 1},
+		"one workflow of two issuers":        {[]seal.Attestation{job("a", seal.GitHubIssuer, workflow+"v1"), job("b", "https://evil.example", workflow+"v1")}, 2, 2},
+		"two people of one name":             {[]seal.Attestation{job("a", "https://accounts.example", "kim@a.example"), job("b", "https://accounts.example", "kim@b.example")}, 2, 2},
+		"one shared workflow of two sources": {[]seal.Attestation{shared("a", "https://github.com/a/a"), shared("b", "https://github.com/b/b")}, 2, 2},
+		"one who speaks against":             {[]seal.Attestation{scan("a", clean, 1), scan("b", "malware_found", 1)}, 1, 1},
+		"outlived by one's own finding":      {[]seal.Attestation{scan("a", clean, 1), scan("a", "malware_found", 2), scan("b", clean, 1)}, 1, 1},
 	} {
 		s := seal.StandingOf(tt.words, nil)
 		if got := s.Holders(seal.RoleScanner, ""); got != tt.any {
@@ -134,6 +144,9 @@ func TestHolders(t *testing.T) {
 }
 
 func TestIdentity(t *testing.T) {
+	from := func(source, san string) seal.Authenticated {
+		return seal.Authenticated{Certificate: &seal.Certificate{Issuer: seal.GitHubIssuer, SAN: san, SourceRepositoryURI: source}}
+	}
 	at := func(san string) seal.Authenticated {
 		return seal.Authenticated{KeyID: "k", Thumbprint: "t", Certificate: &seal.Certificate{Issuer: "https://i.example", SAN: san}}
 	}
@@ -141,13 +154,17 @@ func TestIdentity(t *testing.T) {
 		a, b seal.Authenticated
 		same bool
 	}{
-		"a workflow at two refs":    {at("https://h/o/r/w.yml@refs/tags/v1"), at("https://h/o/r/w.yml@refs/heads/main"), true},
-		"two workflows":             {at("https://h/o/r/w.yml@refs/tags/v1"), at("https://h/o/r/x.yml@refs/tags/v1"), false},
-		"two people of one name":    {at("kim@a.example"), at("kim@b.example"), false},
-		"a key under two names":     {seal.Authenticated{KeyID: "a", Thumbprint: "t"}, seal.Authenticated{KeyID: "b", Thumbprint: "t"}, true},
-		"two keys of one name":      {seal.Authenticated{KeyID: "a", Thumbprint: "t"}, seal.Authenticated{KeyID: "a", Thumbprint: "u"}, false},
-		"a certificate and its key": {at("https://h/o/r/w.yml"), seal.Authenticated{KeyID: "k", Thumbprint: "t"}, false},
-		"a key named as a workflow": {at("x"), seal.Authenticated{KeyID: "certificate https://i.example x"}, false},
+		"a workflow at two refs":           {at("https://h/o/r/w.yml@refs/tags/v1"), at("https://h/o/r/w.yml@refs/heads/main"), true},
+		"two workflows":                    {at("https://h/o/r/w.yml@refs/tags/v1"), at("https://h/o/r/x.yml@refs/tags/v1"), false},
+		"two people of one name":           {at("kim@a.example"), at("kim@b.example"), false},
+		"two people of one site":           {at("https://social.example/users/@bob"), at("https://social.example/users/@eve"), false},
+		"two sources, one shared workflow": {from("https://h/a/a", "https://h/s/s/w.yml@refs/tags/v1"), from("https://h/b/b", "https://h/s/s/w.yml@refs/tags/v1"), false},
+		"one source, one shared workflow":  {from("https://h/a/a", "https://h/s/s/w.yml@refs/tags/v1"), from("https://h/a/a", "https://h/s/s/w.yml@refs/tags/v2"), true},
+		"a shared workflow at two commits": {from("https://h/a/a", "https://h/s/s/w.yml@"+strings.Repeat("a", 40)), from("https://h/a/a", "https://h/s/s/w.yml@"+strings.Repeat("b", 40)), true},
+		"a key under two names":            {seal.Authenticated{KeyID: "a", Thumbprint: "t"}, seal.Authenticated{KeyID: "b", Thumbprint: "t"}, true},
+		"two keys of one name":             {seal.Authenticated{KeyID: "a", Thumbprint: "t"}, seal.Authenticated{KeyID: "a", Thumbprint: "u"}, false},
+		"a certificate and its key":        {at("https://h/o/r/w.yml"), seal.Authenticated{KeyID: "k", Thumbprint: "t"}, false},
+		"a key named as a workflow":        {at("x"), seal.Authenticated{KeyID: "certificate https://i.example x"}, false},
 		"a namesake of another time": {at("https://h/o/r/w.yml@refs/tags/v1"), func() seal.Authenticated {
 			a := at("https://h/o/r/w.yml@refs/tags/v1")
 			a.Time = time.Unix(9, 0)

@@ -3,6 +3,7 @@ package verify_test
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -270,6 +271,25 @@ func TestOrderOfSignatures(t *testing.T) {
 	for range e.Signatures {
 		e.Signatures = append(e.Signatures[1:], e.Signatures[0])
 		a.want(t, a.verify(t, e), verdict{outcome: seal.Fail, level: 1, sealed: 1, errors: []string{"NEGATIVE_FINDING"}})
+	}
+}
+
+// TestOrderOfRoles: a key that trust lists in several roles counts in one of them,
+// and the publisher's before the others, wherever its signatures stand.
+func TestOrderOfRoles(t *testing.T) {
+	a := newAttested(t)
+	a.member(a.key.KeyID()).roles = []seal.Role{seal.RolePublisher, seal.RoleScanner}
+	a.member("registry").roles = []seal.Role{seal.RoleAuditor, seal.RoleRegistry}
+	e := sealtest.Seal(t, a.manifest, a.key)
+	a.add(t, e, a.key, says(seal.RoleScanner, seal.TypeSideEffectsVerified, 20))
+	a.add(t, e, a.registry, says(seal.RoleRegistry, seal.TypeNamespaceVerified, 10))
+	a.add(t, e, a.registry, says(seal.RoleAuditor, "code_review_passed", 20))
+	for range 2 {
+		for range e.Signatures {
+			e.Signatures = append(e.Signatures[1:], e.Signatures[0])
+			a.want(t, a.verify(t, e), verdict{outcome: seal.Pass, level: 2, sealed: 2, advisories: []string{"ATTESTATION_NOT_COUNTED", "ATTESTATION_NOT_COUNTED"}})
+		}
+		slices.Reverse(e.Signatures)
 	}
 }
 

@@ -15,15 +15,20 @@ const POSITIVE = {
   auditor: ['code_review_passed', 'security_audit_passed'],
 };
 
+// The order in which a key that signs in several roles is given one of them.
+const ROLES = ['publisher', 'registry', 'scanner', 'auditor'];
+
 const lastWord = (type) => type.slice(type.lastIndexOf('.') + 1);
-const speaksAgainst = (type) => /_(?:found|detected|failed|rejected|revoked)$/.test(lastWord(type)) && !lastWord(type).startsWith('no_');
+const speaksAgainst = (type) => /[_.-](?:found|detected|failed|rejected|revoked)$/.test(type) && !/^no[_-]/.test(lastWord(type));
 
 // answers lists the types that take back a word against the release.
 function answers(type) {
   const behind = type.slice(0, type.lastIndexOf('.') + 1);
-  const all = [`${behind}no_${lastWord(type)}`];
-  if (type.endsWith('_discrepancy_found')) all.push(type.replace(/_discrepancy_found$/, '_verified'));
-  if (type.endsWith('_failed')) all.push(type.replace(/_failed$/, '_passed'));
+  const all = [`${behind}no_${lastWord(type)}`, `${behind}no-${lastWord(type)}`];
+  const found = /^(.*[_.-])discrepancy[_-]found$/.exec(type);
+  if (found !== null) all.push(`${found[1]}verified`);
+  const failed = /^(.*[_.-])failed$/.exec(type);
+  if (failed !== null) all.push(`${failed[1]}passed`);
   return all;
 }
 
@@ -77,11 +82,14 @@ function readWords(payload, signatures, trust, now) {
     }
     const word = said(signature, payload, known, now);
     if (word.state === 'nothing') continue;
-    if (word.state === 'counts' && !speaksAgainst(word.type)) {
-      if (!roles.has(word.thumbprint)) roles.set(word.thumbprint, word.role);
-      if (roles.get(word.thumbprint) !== word.role) continue;
-    }
     words.push(word);
+  }
+  const speaksFor = (word) => word.state === 'counts' && !speaksAgainst(word.type);
+  for (const role of ROLES) {
+    for (const word of words.filter((w) => w.role === role && speaksFor(w))) {
+      if (!roles.has(word.thumbprint)) roles.set(word.thumbprint, role);
+      if (roles.get(word.thumbprint) !== role) word.state = 'nothing';
+    }
   }
   const publisher = words.some((w) => w.role === 'publisher' && w.type === 'manifest_signed' && w.state === 'counts');
   if (!publisher) throw missing ?? new Refused(INVALID, 'no publisher');
