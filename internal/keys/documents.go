@@ -52,8 +52,9 @@ type Fetcher interface {
 // What no run of this user saw: whoever first sees the swapped document sees
 // nothing wrong. A file, or the directory, that was removed or put back as it
 // was earlier. Whoever can write the directory can do that, and can add a file
-// of their own making; nobody but its user is let in. A source by another name
-// (a mirror, another path) is another source.
+// of their own making; nobody but its user is let in. A mirror is another source,
+// and so is another file; another spelling of a path or URL, or a link to the
+// file, is not.
 //
 // # Crashes
 //
@@ -112,7 +113,11 @@ func (r *Regression) Error() string {
 // replaced by the kept document as long as it called that one fresh. One that
 // answers, but not with a usable document, is not.
 func (d *Documents) Load(ctx context.Context, source string, f Fetcher, known ...PublicKey) (Document, error) {
-	doc, err := d.load(ctx, source, f, known)
+	err := checkSource(source)
+	var doc Document
+	if err == nil {
+		doc, err = d.load(ctx, canonical(source), f, known)
+	}
 	if err != nil {
 		return Document{}, fmt.Errorf("key document %s: %w", shownSource(source), err)
 	}
@@ -120,9 +125,6 @@ func (d *Documents) Load(ctx context.Context, source string, f Fetcher, known ..
 }
 
 func (d *Documents) load(ctx context.Context, source string, f Fetcher, known []PublicKey) (Document, error) {
-	if err := checkSource(source); err != nil {
-		return Document{}, err
-	}
 	kept, err := d.read(ctx, source)
 	if err != nil {
 		return Document{}, err
@@ -266,6 +268,38 @@ func checkSource(source string) error {
 		return errors.New("a URL with a user in it is not kept")
 	}
 	return nil
+}
+
+// canonical is the one spelling of a source that [checkSource] accepts. A spelling
+// that was not seen before would be a document without a past.
+func canonical(source string) string {
+	if filepath.IsAbs(source) {
+		source = filepath.Clean(source)
+		if target, err := filepath.EvalSymlinks(source); err == nil {
+			return target
+		}
+		return source // what cannot be resolved cannot be read either, and says so
+	}
+	u, err := url.Parse(source)
+	if err != nil {
+		return source
+	}
+	port := u.Port()
+	if port == map[string]string{"https": "443", "http": "80"}[u.Scheme] {
+		port = ""
+	}
+	u.Host = strings.ToLower(strings.TrimSuffix(u.Hostname(), "."))
+	if strings.Contains(u.Host, ":") {
+		u.Host = "[" + u.Host + "]"
+	}
+	if port != "" {
+		u.Host += ":" + port
+	}
+	u.Fragment, u.RawFragment, u.ForceQuery = "", "", false
+	if !strings.Contains(strings.ToLower(u.RawPath), "%2f") {
+		u.RawPath = "" // %6b is k; an escaped slash is no slash
+	}
+	return u.JoinPath().String()
 }
 
 // shownSource is a source as an error may show it: without a query, which may be

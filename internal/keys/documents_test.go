@@ -253,3 +253,47 @@ func TestDocumentsRefuseSources(t *testing.T) {
 		t.Error("a relative directory was taken")
 	}
 }
+
+// One document has one name, however it is spelled: a revocation that was seen
+// under the one is known under the other.
+func TestCanonicalSource(t *testing.T) {
+	for source, want := range map[string]string{
+		"https://acme.example/a/keys.json":            "https://acme.example/a/keys.json",
+		"HTTPS://ACME.example:443/a/./keys.json":      "https://acme.example/a/keys.json",
+		"https://acme.example./a/b/../keys.json#x":    "https://acme.example/a/keys.json",
+		"https://acme.example//a/%2e/%6beys.json?":    "https://acme.example/a/keys.json",
+		"https://acme.example/a/keys.json?v=1":        "https://acme.example/a/keys.json?v=1",
+		"https://acme.example:8443/a%2Fb/keys.json":   "https://acme.example:8443/a%2Fb/keys.json",
+		"http://[::1]:80/keys.json":                   "http://[::1]/keys.json",
+		"https://acme.example/../../a/keys.json":      "https://acme.example/a/keys.json",
+		"https://acme.example":                        "https://acme.example/",
+		"https://acme.example/a%20b/\u00e9/keys.json": "https://acme.example/a%20b/%C3%A9/keys.json",
+	} {
+		got := canonical(source)
+		if got != want {
+			t.Errorf("%s: got %s, want %s", source, got, want)
+		}
+		if again := canonical(got); again != got {
+			t.Errorf("%s: %s again is %s", source, got, again)
+		}
+	}
+	a, b := newKey(t, "a"), newKey(t, "b")
+	dir := t.TempDir()
+	path, link := filepath.Join(dir, "keys.json"), filepath.Join(dir, "link.json")
+	if os.Symlink(path, link) != nil {
+		link = path // a system that lets its users make none
+	}
+	d := openDocuments(t, filepath.Join(dir, "kept"))
+	if err := os.WriteFile(path, []byte(jwksOf(t, []any{a, b}, notice(t, "b", a))), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	load(t, d, path, nil)
+	if err := os.WriteFile(path, []byte(jwksOf(t, []any{a, b})), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, other := range []string{dir + "/./keys.json", dir + "/x/../keys.json", dir + "//keys.json", link} {
+		if doc := load(t, d, other, nil); lost(doc) != "b" || doc.Set.StandingOf("b").Status != Revoked {
+			t.Errorf("%s: lost %q, b is %s", other, lost(doc), doc.Set.StandingOf("b").Status)
+		}
+	}
+}

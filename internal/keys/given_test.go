@@ -72,7 +72,7 @@ func TestRevokedUnusable(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "a")
 	writeDocument(t, path, jwksOf(t, []any{k}, notice(t, "k", k)))
 	load(t, openDocuments(t, dir), path, nil)
-	name := filepath.Join(dir, fileName(path))
+	name := filepath.Join(dir, fileName(canonical(path)))
 	data, err := os.ReadFile(name)
 	if err != nil {
 		t.Fatal(err)
