@@ -39,12 +39,34 @@ func (r *sealRun) sign(ctx context.Context) error {
 		}
 	}
 	if r.key != nil {
+		if err := r.mayStillSign(ctx); err != nil {
+			return err
+		}
 		if err := e.Attest(r.key, statement); err != nil {
 			return undecidedf("%w", err)
 		}
 	}
 	if r.envelope, err = e.Marshal(); err != nil {
 		return failsf("%w", err)
+	}
+	return nil
+}
+
+// mayStillSign refuses a key that the publisher's own key document says is revoked
+// or retired: no consumer of that document would accept what it signs.
+func (r *sealRun) mayStillSign(ctx context.Context) error {
+	ring := r.former
+	if len(ring.documents) == 0 {
+		var err error
+		if ring, err = r.documentKeys(ctx); err != nil {
+			return err
+		}
+	}
+	now := r.now()
+	public := r.key.Public()
+	err := standing(ring.documents, seal.Signature{KeyID: public.KeyID, Timestamp: &now}, seal.Authenticated{KeyID: public.KeyID, Thumbprint: public.Thumbprint})
+	if err != nil {
+		return failsf("nothing is sealed: %w", err).withHint("sign with a live key of %s", r.str("jwks"))
 	}
 	return nil
 }
