@@ -48,41 +48,67 @@ func (i *invocation) publisherKeys(ctx context.Context) (keyring, error) {
 		own = append(own, key.Public())
 	default:
 		key, err := keys.ReadPublic(name)
-		if err != nil {
+		switch {
+		case errors.Is(err, keys.ErrDocument):
+			return keyring{}, usagef("--key: %w", err).withHint("--jwks %s takes all of it", shellWords(name))
+		case err != nil:
 			return keyring{}, usagef("--key: %w", err)
 		}
 		own = append(own, key)
 	}
-	ring, err := i.documentKeys(ctx)
+	ring, err := i.documentKeys(ctx, own...)
+	if err != nil {
+		return ring, err
+	}
 	ring.public = append(own, ring.public...)
-	return ring, err
+	seen, err := i.revokedBefore(ctx, ring.public)
+	if err != nil {
+		return keyring{}, err
+	}
+	if len(seen.Revocations) > 0 {
+		ring.documents = append(ring.documents, seen)
+	}
+	return ring, nil
 }
 
-// documentKeys reads the keys of the document that --jwks names.
-func (i *invocation) documentKeys(ctx context.Context) (keyring, error) {
+// documentKeys reads the keys of the document that --jwks names. known are keys
+// that are pinned beside it.
+func (i *invocation) documentKeys(ctx context.Context, known ...keys.PublicKey) (keyring, error) {
 	if name := i.str("jwks"); name != "" {
-		return i.readDocument(ctx, name)
+		return i.readDocument(ctx, name, known...)
 	}
 	return keyring{}, nil
 }
 
-// readDocument reads a JWKS document from a file or a URL, with what earlier runs
-// saw in it: a revocation that is left out keeps its effect (decision 17).
-func (i *invocation) readDocument(ctx context.Context, name string) (keyring, error) {
+// documents are the key documents that runs of this user saw.
+func (i *invocation) documents() (*keys.Documents, error) {
 	store, err := keys.OpenDocuments(i.stateDir("keys"))
 	if err != nil {
-		return keyring{}, usagef("--memory: %w", err)
+		return nil, usagef("--memory: %w", err)
 	}
-	source, online := name, keys.Fetcher(fetch.Conditional{Client: fetch.Client(), Limit: keys.MaxSetSize})
-	if !isURL(name) {
-		if source, err = filepath.Abs(name); err != nil {
-			return keyring{}, undecidedf("--jwks: %w", err)
-		}
+	return store, nil
+}
+
+// revokedBefore are the notices by which any of these keys gave itself up, in a
+// document that some run of this user saw: naming another one, or none, makes no
+// revocation unseen.
+func (i *invocation) revokedBefore(ctx context.Context, all []keys.PublicKey) (keys.Set, error) {
+	store, err := i.documents()
+	if err != nil {
+		return keys.Set{}, err
 	}
-	if i.has("offline") && i.is("offline") {
-		online = nil
+	seen, err := store.Revoked(ctx, all...)
+	if err != nil {
+		return keys.Set{}, undecidedf("%w", err)
 	}
-	doc, err := store.Load(ctx, source, online)
+	i.sayRevoked(seen)
+	return seen, nil
+}
+
+// readDocument reads a JWKS document from a file or a URL, with what earlier runs
+// saw in it: a revocation that is left out keeps its effect (decision 17).
+func (i *invocation) readDocument(ctx context.Context, name string, known ...keys.PublicKey) (keyring, error) {
+	doc, err := i.loadDocument(ctx, name, known)
 	switch {
 	case errors.Is(err, keys.ErrNotSeen):
 		return keyring{}, usagef("--offline: %w", err).withHint("name a file with --jwks")
@@ -90,11 +116,34 @@ func (i *invocation) readDocument(ctx context.Context, name string) (keyring, er
 		return keyring{}, undecidedf("--jwks: %w", err)
 	case err != nil && isURL(name):
 		return keyring{}, failsf("--jwks: %w", err)
+	case errors.Is(err, keys.ErrSingleKey):
+		return keyring{}, usagef("--jwks: %w", err).withHint("--key %s pins it", shellWords(name))
 	case err != nil:
 		return keyring{}, usagef("--jwks: %w", err)
 	}
-	i.sayOf(name, doc)
 	return keyring{public: doc.Set.Keys, documents: []keys.Set{doc.Set}}, nil
+}
+
+// loadDocument is [keys.Documents.Load] of a URL or a path, by the options.
+func (i *invocation) loadDocument(ctx context.Context, name string, known []keys.PublicKey) (keys.Document, error) {
+	store, err := i.documents()
+	if err != nil {
+		return keys.Document{}, err
+	}
+	source, online := name, keys.Fetcher(fetch.Conditional{Client: fetch.Client(), Limit: keys.MaxSetSize})
+	if !isURL(name) {
+		if source, err = filepath.Abs(name); err != nil {
+			return keys.Document{}, err
+		}
+	}
+	if i.has("offline") && i.is("offline") {
+		online = nil
+	}
+	doc, err := store.Load(ctx, source, online, known...)
+	if err == nil {
+		i.sayOf(name, doc)
+	}
+	return doc, err
 }
 
 // sayOf tells what is odd about a key document.
@@ -105,11 +154,7 @@ func (i *invocation) sayOf(name string, doc keys.Document) {
 	for _, s := range doc.Set.SkippedNotices {
 		i.warn("%s: revocations[%d] (%s) proves nothing, and the key that it names does not count: %s", name, s.Index, s.KeyID, s.Reason)
 	}
-	i.talking.Lock()
-	for _, r := range doc.Set.Revocations {
-		i.revocations = append(i.revocations, fmt.Sprintf("%q %q", r.Notice.RevokedKeyID, r.Revoked.Thumbprint))
-	}
-	i.talking.Unlock()
+	i.sayRevoked(doc.Set)
 	if doc.Regression != nil {
 		i.warn("%v", doc.Regression)
 		i.talking.Lock()
@@ -118,6 +163,15 @@ func (i *invocation) sayOf(name string, doc keys.Document) {
 	}
 	if doc.Stale != nil {
 		i.note("%s: the copy of %s serves: %v", name, doc.Checked.Format(time.RFC3339), doc.Stale)
+	}
+}
+
+// sayRevoked keeps which revocations this run knows; see trustState.
+func (i *invocation) sayRevoked(s keys.Set) {
+	i.talking.Lock()
+	defer i.talking.Unlock()
+	for _, r := range s.Revocations {
+		i.revocations = append(i.revocations, fmt.Sprintf("%q %q", r.Notice.RevokedKeyID, r.Revoked.Thumbprint))
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -108,15 +109,33 @@ type loader struct {
 }
 
 // Key implements [trust.Loader].
-func (l loader) Key(path string) (keys.PublicKey, error) { return keys.ReadPublic(l.at(path)) }
-
-// Set implements [trust.Loader].
-func (l loader) Set(ctx context.Context, source string) (keys.Set, error) {
-	ring, err := l.readDocument(ctx, l.at(source))
-	if err != nil {
-		return keys.Set{}, fmt.Errorf("%w", plain(err))
+func (l loader) Key(path string) (keys.PublicKey, error) {
+	k, err := keys.ReadPublic(l.at(path))
+	if errors.Is(err, keys.ErrDocument) {
+		err = fmt.Errorf("%w: write jwks instead of key", err)
 	}
-	return ring.documents[0], nil
+	return k, err
+}
+
+// Set implements [trust.Loader]. Its errors do not name the document again: they
+// are those of the entry that does.
+func (l loader) Set(ctx context.Context, source string, known []keys.PublicKey) (keys.Set, error) {
+	doc, err := l.loadDocument(ctx, l.at(source), known)
+	var path *fs.PathError
+	switch inner := errors.Unwrap(plain(err)); {
+	case errors.As(err, &path) && !errors.Is(err, keys.ErrDocuments) && !isURL(source):
+		return keys.Set{}, fmt.Errorf("%.200q: %w", source, path.Err)
+	case errors.Is(err, keys.ErrSingleKey):
+		return keys.Set{}, fmt.Errorf("%.200q: %w: write key instead of jwks", source, keys.ErrSingleKey)
+	case inner != nil:
+		return keys.Set{}, fmt.Errorf("%.200q: %w", source, inner)
+	}
+	return doc.Set, err
+}
+
+// Revoked implements [trust.Loader].
+func (l loader) Revoked(ctx context.Context, all []keys.PublicKey) (keys.Set, error) {
+	return l.revokedBefore(ctx, all)
 }
 
 func (l loader) at(name string) string {
@@ -143,6 +162,9 @@ func (v *verifier) byTrust(e *seal.Envelope) error {
 	if err != nil {
 		return undecidedf("--trust: %w", err)
 	}
+	if err := v.oneRole(namespace, known); err != nil {
+		return err
+	}
 	v.Quorum = t.file.Quorum()
 	named := v.NeedsKey || v.NeedsCertificate
 	v.Keys = both{file: t.file.Authenticator(namespace, v.byCertificate), options: v.options, asked: named, known: known}
@@ -150,6 +172,20 @@ func (v *verifier) byTrust(e *seal.Envelope) error {
 	v.IdentityExpected = known || named
 	if known {
 		v.Namespace = namespace
+	}
+	return nil
+}
+
+// oneRole refuses options that name as the publisher whom the trust file has for
+// another role. Where it has publishers of the namespace, both must name the
+// signer, and by identity those are told apart already.
+func (v *verifier) oneRole(namespace string, known bool) error {
+	expected := v.options.expected
+	if known {
+		expected = nil
+	}
+	if err := v.trusted.file.Elsewhere(namespace, expected, v.ring.public); err != nil {
+		return usagef("the publisher that the options name, beside --trust: %w", err)
 	}
 	return nil
 }

@@ -22,17 +22,37 @@ func ReadPrivate(path string) (PrivateKey, error) {
 	return k, nil
 }
 
-// ReadPublic reads the public JWK in a file, or the public half of a private one.
+// ReadPublic reads the public JWK in a file, or the public half of a private one,
+// or the one key of a JWKS document that has no other and no notice. A document
+// that says more is [ErrDocument]: who reads a key from it would not see the rest,
+// nor what changes in it.
 func ReadPublic(path string) (PublicKey, error) {
-	data, err := readFile(path, maxJWK)
+	data, err := readFile(path, MaxSetSize)
 	if err != nil {
 		return PublicKey{}, err
 	}
 	k, err := ParsePublic(data)
+	if errors.Is(err, ErrDocument) || len(data) > maxJWK {
+		if s, setErr := ParseSet(data); setErr == nil {
+			k, err = s.single()
+		}
+	}
 	if err != nil {
 		return PublicKey{}, fmt.Errorf("%s: %w", path, err)
 	}
 	return k, nil
+}
+
+// ErrDocument says that a key is a JWKS document, which has another option.
+var ErrDocument = errors.New(`this is a JWKS document (member "keys"), want a single key`)
+
+// single is the key of a document that says nothing else.
+func (s Set) single() (PublicKey, error) {
+	live := s.Live()
+	if len(live) != 1 || len(s.shown())+len(s.Skipped) != 1 || len(s.entries) > 0 {
+		return PublicKey{}, fmt.Errorf("%w: it has %d keys, of which %d are live, and %d revocations", ErrDocument, len(s.shown())+len(s.Skipped), len(live), len(s.entries))
+	}
+	return live[0], nil
 }
 
 // ReadSet reads the JWKS document in a file.

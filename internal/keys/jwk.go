@@ -133,7 +133,7 @@ func decode(data []byte) (jwk, error) {
 		return jwk{}, withoutValues(err)
 	}
 	if _, ok := j.Other["keys"]; ok && j.Kty == "" {
-		return jwk{}, errors.New(`this is a JWKS document (member "keys"), want a single key`)
+		return jwk{}, ErrDocument
 	}
 	return j, nil
 }

@@ -50,6 +50,9 @@ type Skipped struct {
 	raw    jsontext.Value
 }
 
+// ErrSingleKey says that a JWKS document is a key by itself.
+var ErrSingleKey = errors.New(`this is a single key, want a document with a member "keys"`)
+
 // document is a JWKS document as it stands in a file.
 type document struct {
 	Keys        []jsontext.Value `json:"keys"`
@@ -131,7 +134,7 @@ func parseSet(data []byte) (Set, error) {
 	}
 	if doc.Keys == nil {
 		if _, ok := doc.Other["kty"]; ok {
-			return Set{}, errors.New(`this is a single key, want a document with a member "keys"`)
+			return Set{}, ErrSingleKey
 		}
 		return Set{}, errors.New(`no member "keys"`)
 	}

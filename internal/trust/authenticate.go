@@ -64,6 +64,7 @@ type authenticator struct {
 	ancestors []*holder
 	byKeyID   map[string][]candidate // in the order of the roles
 	published bool                   // the file has publishers of the namespace
+	seen      keys.Set               // as Trust.seen
 	// unavailable is why a key document of the namespace's publishers could not
 	// be had.
 	unavailable error
@@ -76,7 +77,7 @@ type candidate struct {
 }
 
 func (t *Trust) authenticator(namespace string, keyless Keyless) *authenticator {
-	a := &authenticator{namespace: namespace, keyless: keyless, byKeyID: map[string][]candidate{}}
+	a := &authenticator{namespace: namespace, keyless: keyless, byKeyID: map[string][]candidate{}, seen: t.seen}
 	a.published, a.unavailable = t.Publisher(namespace)
 	for _, h := range t.holders {
 		if !h.counts(namespace) {
@@ -206,13 +207,16 @@ func (a *authenticator) verify(ctx context.Context, c candidate, s seal.Signatur
 }
 
 // standings are what the documents of a key's holder say about it: its own, and
-// for publishers those of the other entries of the namespace. No other holder's
-// are asked: they could revoke what is not theirs.
+// for publishers those of the other entries of the namespace. Other holders'
+// could revoke what is not theirs: of theirs, and of all that earlier runs saw,
+// only what the key signed about itself is asked.
 func (a *authenticator) standings(c candidate) []keys.Standing {
-	var all []keys.Standing
+	all := []keys.Standing{a.seen.GivenUp(c.key)}
 	for _, o := range a.holders {
 		if o == c.holder || o.role == seal.RolePublisher && c.holder.role == seal.RolePublisher {
 			all = append(all, o.set.Standing(c.key))
+		} else {
+			all = append(all, o.set.GivenUp(c.key))
 		}
 	}
 	return all

@@ -134,7 +134,7 @@ func TestIdentities(t *testing.T) {
 		"no scanner at all":       {pinned, job("scan/scan", release, "refs/heads/main"), seal.RoleScanner, "scanner: SIGNATURE_KEY_NOT_FOUND"},
 		"a scanner as publisher":  {scanner, job("scan/scan", release, "refs/heads/main"), seal.RolePublisher, "publisher: ATTESTATION_NOT_COUNTED"},
 		"a publisher as scanner":  {scanner, good, seal.RoleScanner, "scanner: ATTESTATION_NOT_COUNTED"},
-		"nobody's namespace":      {"publishers: [{namespace: io.github.other}]\n", good, seal.RolePublisher, "certificate " + seal.GitHubIssuer + " https://github.com/acme/file-tools/" + release + " manifest_signed?"},
+		"nobody's namespace":      {"publishers: [{namespace: io.github.other}]\n", good, seal.RolePublisher, "certificate " + seal.GitHubIssuer + " https://github.com/acme/file-tools/" + release + " https://github.com/acme/file-tools manifest_signed?"},
 		"nobody's, as auditor":    {"publishers: [{namespace: io.github.other}]\n", good, seal.RoleAuditor, "auditor: SIGNATURE_KEY_NOT_FOUND"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -64,7 +64,7 @@ func TestParseErrors(t *testing.T) {
 		"namespaces, all":      {"scanners: [{name: a, key: k, namespaces: ['*.*']}]\n", `1:43: scanners[0].namespaces[0]: is "*.*", want a name in which a single * stands within a part behind the first, such as io.github.*`},
 		"namespaces, none":     {"scanners: [{name: a, key: k, namespaces: []}]\n", `1:42: scanners[0].namespaces: is empty; leave it out, or say something`},
 		"type of another role": {"scanners: [{name: a, key: k, types: [namespace_verified]}]\n", `1:38: scanners[0].types[0]: attestation type of a scanner: got "namespace_verified", want one of no_prompt_injection_detected, side_effects_verified, malware_scan_clean, side_effects_discrepancy_found, or a word behind a reverse-domain name such as com.example.fuzzed`},
-		"type, slip":           {"auditors: [{name: a, key: k, types: [code_review_pased]}]\n", `1:38: auditors[0].types[0]: attestation type of a auditor: got "code_review_pased", want one of code_review_passed, security_audit_passed, or a word behind a reverse-domain name such as com.example.fuzzed; did you mean "code_review_passed"?`},
+		"type, slip":           {"auditors: [{name: a, key: k, types: [code_review_pased]}]\n", `1:38: auditors[0].types[0]: attestation type of a auditor: got "code_review_pased", want one of code_review_passed, security_audit_passed, side_effects_discrepancy_found, or a word behind a reverse-domain name such as com.example.fuzzed; did you mean "code_review_passed"?`},
 		"no types":             {"auditors: [{name: a, key: k, types: []}]\n", `1:37: auditors[0].types: is empty; leave it out, or say something`},
 		"require too many":     {"scanners:\n  require: 3\n  holders: [{name: a, key: k}, {name: b, key: l}]\n", "2:12: scanners.require: is 3, and there are 2 holders: it could never be met"},
 		"require none":         {"scanners: {require: 0, holders: []}\n", "1:21: scanners.require: is the number 0, want 1 at least"},
@@ -83,11 +83,19 @@ func TestParseErrors(t *testing.T) {
 		"many holders":         {"scanners: [" + strings.Repeat("{name: a, key: k},", 101) + "]\n", "1:11: scanners: 101 elements, want at most 100"},
 
 		"identity in two roles": {"registries: [{name: r, identity: {repository: a/b}}]\nscanners: [{name: s, identity: {repository: A/b}}]\n",
-			`2:32: scanners[0]: one certificate could be that of the scanner "s" (line 2) and of the registry "r" (line 1), and counts in one role and as one holder only: tell them apart by repository, workflow or ref`},
+			`2:32: scanners[0]: one certificate could be that of the scanner "s" (line 2) and of the registry "r" (line 1), and counts in one role and as one holder only: tell them apart by repository or workflow (at another ref it is the same one)`},
 		"identity of the publisher": {"publishers: [{namespace: io.github.a}]\nregistries: [{name: r, identity: {repository: a/b}}]\n",
-			`2:34: registries[0]: one certificate could be that of the registry "r" (line 2) and of the publisher "io.github.a" (line 1), and counts in one role and as one holder only: tell them apart by repository, workflow or ref`},
+			`2:34: registries[0]: one certificate could be that of the registry "r" (line 2) and of the publisher "io.github.a" (line 1), and counts in one role and as one holder only: tell them apart by repository or workflow (at another ref it is the same one)`},
 		"two votes": {"scanners:\n- {name: a, identity: {repository: a/b, workflow: .github/workflows/s*.yml}}\n- {name: b, identity: {repository: a/b, workflow: a/b/.github/workflows/*n.yml}}\n",
-			`3:23: scanners[1]: one certificate could be that of the scanner "b" (line 3) and of the scanner "a" (line 2), and counts in one role and as one holder only: tell them apart by repository, workflow or ref`},
+			`3:23: scanners[1]: one certificate could be that of the scanner "b" (line 3) and of the scanner "a" (line 2), and counts in one role and as one holder only: tell them apart by repository or workflow (at another ref it is the same one)`},
+		"two votes by refs": {"scanners:\n- {name: a, identity: {repository: a/b, ref: refs/tags/*}}\n- {name: b, identity: {repository: a/b, ref: refs/heads/main}}\n",
+			`3:23: scanners[1]: one certificate could be that of the scanner "b" (line 3) and of the scanner "a" (line 2), and counts in one role and as one holder only: tell them apart by repository or workflow (at another ref it is the same one)`},
+		"two votes by a workflow's refs": {"scanners:\n- {name: a, identity: {owner: a, workflow: a/b/.github/workflows/x.yml@refs/tags/v1}}\n- {name: b, identity: {owner: a, workflow: a/b/.github/workflows/x.yml@refs/heads/x}}\n",
+			`3:23: scanners[1]: one certificate could be that of the scanner "b" (line 3) and of the scanner "a" (line 2), and counts in one role and as one holder only: tell them apart by repository or workflow (at another ref it is the same one)`},
+		"two votes by subjects' refs": {"scanners:\n- {name: a, identity: {subject: 'https://gitlab.com/a/b//x@refs/heads/main'}}\n- {name: b, identity: {subject: 'https://gitlab.com/a/b//x@refs/tags/v1'}}\n",
+			`3:23: scanners[1]: one certificate could be that of the scanner "b" (line 3) and of the scanner "a" (line 2), and counts in one role and as one holder only: tell them apart by repository or workflow (at another ref it is the same one)`},
+		"two votes of Alice": {"scanners:\n- {name: a, identity: {issuer: https://i.example, subject: alice@x.com}}\n- {name: b, identity: {issuer: https://i.example, subject: Alice@X.com}}\n",
+			`3:23: scanners[1]: one certificate could be that of the scanner "b" (line 3) and of the scanner "a" (line 2), and counts in one role and as one holder only: tell them apart by repository or workflow (at another ref it is the same one)`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := Parse([]byte(c.in))

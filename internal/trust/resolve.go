@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/mcp-integrity/seal-action/internal/keys"
@@ -16,14 +17,21 @@ import (
 type Loader interface {
 	// Key returns the key in a file.
 	Key(path string) (keys.PublicKey, error)
-	// Set returns the key document in a file, or at an https URL.
-	Set(ctx context.Context, source string) (keys.Set, error)
+	// Set returns the key document in a file, or at an https URL. known are the
+	// keys that the file names by themselves: a notice that one of them signed
+	// about itself may stand there.
+	Set(ctx context.Context, source string, known []keys.PublicKey) (keys.Set, error)
+	// Revoked returns the notices by which any of these keys gave itself up and
+	// which earlier runs saw, wherever; see [keys.Documents.Revoked].
+	Revoked(ctx context.Context, all []keys.PublicKey) (keys.Set, error)
 }
 
 // Trust is a trust file with its keys.
 type Trust struct {
 	*Config
 	holders []*holder // as Config.entries
+	// seen are notices by which keys of holders gave themselves up.
+	seen keys.Set
 }
 
 // A holder is an entry with its keys.
@@ -49,13 +57,16 @@ func (c *Config) Resolve(ctx context.Context, load Loader) (*Trust, error) {
 	l := loading{Loader: load, slots: make(chan struct{}, maxLoads), sources: map[string]*source{}}
 	for i, e := range c.entries {
 		t.holders[i] = &holder{entry: e}
-		l.begin(ctx, e)
 	}
-	l.wait.Wait()
+	l.all(ctx, c.entries, func(e *entry) bool { return e.key != "" })
+	for _, s := range l.sources {
+		l.known = append(l.known, s.known...)
+	}
+	l.all(ctx, c.entries, func(e *entry) bool { return e.jwks != "" })
 	var errs strictyaml.Errors
 	for _, h := range t.holders {
 		if err := h.take(l.sources[h.location()]); err != nil {
-			errs = append(errs, c.doc.Wrap(h.sourceAt, h.path, err))
+			errs = append(errs, c.doc.Wrap(h.sourceAt, h.sourcePath(), err))
 		}
 	}
 	if err := errs.Join(); err != nil {
@@ -64,7 +75,13 @@ func (c *Config) Resolve(ctx context.Context, load Loader) (*Trust, error) {
 	if err := t.compareKeys().Join(); err != nil {
 		return nil, err
 	}
-	return t, nil
+	var all []keys.PublicKey
+	for _, h := range t.holders {
+		all = append(all, h.known...)
+	}
+	var err error
+	t.seen, err = load.Revoked(ctx, all) // of the documents of this run, too
+	return t, err
 }
 
 // location names where the keys of an entry are; "" for an identity.
@@ -78,12 +95,19 @@ func (e *entry) location() string {
 	return ""
 }
 
+// sourcePath is the path of the member that says where the keys are.
+func (e *entry) sourcePath() string {
+	member, _, _ := strings.Cut(e.location(), " ")
+	return strictyaml.MemberPath(e.path, member)
+}
+
 // loading has what is loaded, by location.
 type loading struct {
 	Loader
 	slots   chan struct{}
 	wait    sync.WaitGroup
 	sources map[string]*source
+	known   []keys.PublicKey // that the file names by themselves
 }
 
 // A source is a key file or a key document.
@@ -93,25 +117,32 @@ type source struct {
 	err   error
 }
 
-func (l *loading) begin(ctx context.Context, e *entry) {
-	at := e.location()
-	if at == "" || l.sources[at] != nil {
+// all loads what entries of a kind name, each location once.
+func (l *loading) all(ctx context.Context, entries []*entry, kind func(*entry) bool) {
+	for _, e := range entries {
+		if at := e.location(); kind(e) && l.sources[at] == nil {
+			s := &source{}
+			l.sources[at] = s
+			l.wait.Go(func() {
+				l.slots <- struct{}{}
+				defer func() { <-l.slots }()
+				l.load(ctx, e, s)
+			})
+		}
+	}
+	l.wait.Wait()
+}
+
+func (l *loading) load(ctx context.Context, e *entry, s *source) {
+	if e.jwks != "" {
+		s.set, s.err = l.Set(ctx, e.jwks, l.known)
+		s.known = slices.Concat(s.set.Keys, s.set.Withdrawn)
 		return
 	}
-	s := &source{}
-	l.sources[at] = s
-	l.wait.Go(func() {
-		l.slots <- struct{}{}
-		defer func() { <-l.slots }()
-		if e.key != "" {
-			var k keys.PublicKey
-			k, s.err = l.Key(e.key)
-			s.known = []keys.PublicKey{k}
-			return
-		}
-		s.set, s.err = l.Set(ctx, e.jwks)
-		s.known = slices.Concat(s.set.Keys, s.set.Withdrawn)
-	})
+	var k keys.PublicKey
+	if k, s.err = l.Key(e.key); s.err == nil {
+		s.known = []keys.PublicKey{k}
+	}
 }
 
 // take gives h its keys; nil where it is known by identity.
@@ -161,7 +192,7 @@ func (t *Trust) Publisher(namespace string) (known bool, err error) {
 		}
 		known = true
 		if h.err != nil {
-			errs = append(errs, t.doc.Wrap(h.sourceAt, h.path, h.err))
+			errs = append(errs, t.doc.Wrap(h.sourceAt, h.sourcePath(), h.err))
 		}
 	}
 	return known, errs.Join()

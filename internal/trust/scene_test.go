@@ -20,6 +20,7 @@ type files struct {
 	keys map[string]keys.PublicKey
 	sets map[string]keys.Set
 	errs map[string]error
+	seen keys.Set
 }
 
 func (f files) Key(path string) (keys.PublicKey, error) {
@@ -29,7 +30,9 @@ func (f files) Key(path string) (keys.PublicKey, error) {
 	return keys.PublicKey{}, fmt.Errorf("open %s: %w", path, fs.ErrNotExist)
 }
 
-func (f files) Set(_ context.Context, source string) (keys.Set, error) {
+func (f files) Revoked(context.Context, []keys.PublicKey) (keys.Set, error) { return f.seen, nil }
+
+func (f files) Set(_ context.Context, source string, _ []keys.PublicKey) (keys.Set, error) {
 	if s, ok := f.sets[source]; ok {
 		return s, nil
 	}

@@ -25,11 +25,11 @@ type Sources struct {
 func (s Sources) Key(path string) (keys.PublicKey, error) { return keys.ReadPublic(s.file(path)) }
 
 // Set implements [Loader].
-func (s Sources) Set(ctx context.Context, source string) (keys.Set, error) {
+func (s Sources) Set(ctx context.Context, source string, known []keys.PublicKey) (keys.Set, error) {
 	if !isURL(source) {
 		source = s.file(source)
 	}
-	d, err := s.Documents.Load(ctx, source, s.Fetcher)
+	d, err := s.Documents.Load(ctx, source, s.Fetcher, known...)
 	if err != nil {
 		return keys.Set{}, err
 	}
@@ -37,6 +37,11 @@ func (s Sources) Set(ctx context.Context, source string) (keys.Set, error) {
 		s.Loaded(source, d)
 	}
 	return d.Set, nil
+}
+
+// Revoked implements [Loader].
+func (s Sources) Revoked(ctx context.Context, all []keys.PublicKey) (keys.Set, error) {
+	return s.Documents.Revoked(ctx, all...)
 }
 
 // file is the path of a file that the trust file names, with either slash.
