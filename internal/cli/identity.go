@@ -26,11 +26,8 @@ func (i *invocation) expectedIdentity() (id seal.Identity, named bool, err error
 	if err := i.expectedRepository(&id); err != nil {
 		return id, false, err
 	}
-	if ns, err := seal.NamespaceIdentity(i.str("namespace")); err == nil {
-		switch id.Issuer {
-		case "", ns.Issuer:
-			id.Issuer, id.Owner = ns.Issuer, ns.Owner
-		}
+	if err := i.expectedOwner(&id); err != nil {
+		return id, false, err
 	}
 	if id.SAN != "" && id.Issuer == "" {
 		if id.Issuer = issuerOf(id.SAN); id.Issuer == "" {
@@ -45,6 +42,31 @@ func (i *invocation) expectedIdentity() (id seal.Identity, named bool, err error
 		}
 	}
 	return id, id.Named(), nil
+}
+
+// expectedOwner adds the owner whom a forge's namespace names. No other forge
+// vouches for it, and an issuer of one's own for none of a forge's repositories
+// but the owner's; beside that it vouches for whom it was named for, as a key does.
+func (i *invocation) expectedOwner(id *seal.Identity) error {
+	name := i.str("namespace")
+	ns, err := seal.NamespaceIdentity(name)
+	if err != nil {
+		return nil // a domain's namespace has no owner
+	}
+	for _, forge := range forges {
+		if forge == id.Issuer && forge != ns.Issuer {
+			return usagef("the namespace %.100q is of %s, for which %s vouches, and not %.200q", name, ns.Owner, ns.Issuer, id.Issuer)
+		}
+	}
+	if id.Issuer == "" || id.Issuer == ns.Issuer {
+		id.Issuer, id.Owner = ns.Issuer, ns.Owner
+		return nil
+	}
+	own := len(id.Repository) > len(ns.Owner) && strings.EqualFold(id.Repository[:len(ns.Owner)+1], ns.Owner+"/")
+	if issuerOf(id.Repository) != "" && !own {
+		return usagef("the namespace %.100q is of %s, and --repo of another: %.200q", name, ns.Owner, id.Repository)
+	}
+	return nil
 }
 
 // expectedRepository reads --repo: OWNER/NAME on the issuer's host, GitHub

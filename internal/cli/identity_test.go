@@ -44,6 +44,11 @@ func TestExpectedIdentity(t *testing.T) {
 		{args: []string{"--repo", "https://git.example/acme/tools"}, err: "needs --issuer"},
 		{args: []string{"--repo", "https://github.com.evil.example/acme/tools"}, err: "needs --issuer"},
 		{args: []string{"--identity", "me@acme.example"}, err: "needs --issuer"},
+		{args: []string{"--namespace", "io.github.acme", "--issuer", seal.GitLabIssuer, "--repo", "https://gitlab.com/evil/x"}, err: "is of https://github.com/acme, for which"},
+		{args: []string{"--namespace", "io.github.acme", "--repo", "https://gitlab.com/acme/x"}, err: "is of https://github.com/acme, for which"},
+		{args: []string{"--namespace", "io.gitlab.acme", "--issuer", seal.GitHubIssuer}, err: "is of https://gitlab.com/acme, for which"},
+		{args: []string{"--namespace", "io.github.acme", "--issuer", "https://git.example", "--repo", "https://gitlab.com/evil/x"}, err: "and --repo of another"},
+		{args: []string{"--namespace", "io.github.acme", "--issuer", "https://git.example", "--repo", "https://github.com/acmes/x"}, err: "and --repo of another"},
 		{
 			args: []string{"--repo", "acme/tools"},
 			want: seal.Identity{Issuer: seal.GitHubIssuer, Repository: "https://github.com/acme/tools"},
