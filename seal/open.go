@@ -140,6 +140,9 @@ type Attestation struct {
 	Holder string
 	// Identity is [Authenticated.Identity]: the same whatever trust calls it.
 	Identity string
+	// Recalled says that an earlier run saw it, and that it is not in this
+	// envelope. Holder is the name that trust gave its holder then.
+	Recalled bool
 	// Bound says that a statement under the same key carries these facts. An
 	// unbound attestation has no time, no expiry and no statement.
 	Bound     bool

@@ -182,13 +182,27 @@ func StandingOf(attestations, lapsed []Attestation) Standing {
 	return s
 }
 
+// sameHolder says that one holder made both. An identity is its own whatever trust
+// calls it. A name stands for all keys that trust lists under it, those before a
+// rotation and after it; but only within one run: another run's trust may have
+// given the name to somebody else. So whoever changed keys takes back what the old
+// one said while that word is still in the envelope.
+func (a Attestation) sameHolder(b Attestation) bool {
+	if a.Identity != "" && b.Identity != "" {
+		if a.Identity == b.Identity || a.Recalled || b.Recalled {
+			return a.Identity == b.Identity
+		}
+	}
+	return a.Holder == b.Holder
+}
+
 func (a Attestation) takenBackBy(b Attestation) bool {
-	return b.Holder == a.Holder && withdraws(b.Type, a.Type) && a.Time != nil && b.Time != nil && b.Time.After(a.Time.Time)
+	return a.sameHolder(b) && withdraws(b.Type, a.Type) && a.Time != nil && b.Time != nil && b.Time.After(a.Time.Time)
 }
 
 // outlivedBy says that b is a later word of the same holder against the release.
 func (a Attestation) outlivedBy(b Attestation) bool {
-	if !Negative(b.Type) || b.Holder != a.Holder {
+	if !Negative(b.Type) || !a.sameHolder(b) {
 		return false
 	}
 	if withdraws(a.Type, b.Type) {

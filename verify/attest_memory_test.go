@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -59,6 +60,8 @@ func TestRememberedAgainst(t *testing.T) {
 	}
 	against := verdict{outcome: seal.Fail, level: 2, sealed: 2, errors: []string{"NEGATIVE_FINDING"}}
 	holds := verdict{outcome: seal.Pass, level: 3, sealed: 3}
+	lapsed := scanner(foundType, 30)
+	lapsed.ExpiresAt = ptr(seal.NewTimestamp(sealtest.Time.Add(40 * time.Minute)))
 	type step struct {
 		says   []seal.Statement
 		change func(a *attested)
@@ -83,9 +86,14 @@ func TestRememberedAgainst(t *testing.T) {
 			{nil, nil, against},
 			{[]seal.Statement{scanner(verifiedType, 15)}, func(a *attested) { a.now = sealtest.Time.Add(91 * time.Minute) }, verdict{outcome: seal.Pass, level: 2, sealed: 2}},
 		},
-		"of a run in which more is wrong": {
-			{[]seal.Statement{scanner(foundType, 20)}, func(a *attested) { a.v.NeedsCertificate = true }, verdict{outcome: seal.Fail, sealed: 2, errors: []string{"IDENTITY_MISMATCH", "NEGATIVE_FINDING"}}},
-			{nil, func(a *attested) { a.v.NeedsCertificate = false }, verdict{outcome: seal.Pass, level: 2, sealed: 2}},
+		"one that was over when it was first seen": {
+			{[]seal.Statement{lapsed, scanner(verifiedType, 15)}, nil, verdict{outcome: seal.Pass, level: 2, sealed: 2}},
+			{[]seal.Statement{scanner(verifiedType, 15)}, nil, verdict{outcome: seal.Pass, level: 2, sealed: 2}},
+			{[]seal.Statement{scanner(verifiedType, 35)}, nil, holds},
+		},
+		"one that ends, and an older one that does not": {
+			{[]seal.Statement{scanner(foundType, 20), lapsed}, nil, against},
+			{nil, nil, against},
 		},
 		"read where more is wrong": {
 			{[]seal.Statement{scanner(foundType, 20)}, nil, against},
@@ -147,6 +155,92 @@ func TestRememberedAgainstIsNotVerified(t *testing.T) {
 	a.want(t, a.verify(t, older), verdict{outcome: seal.Pass, level: 3, sealed: 3, advisories: []string{"ROLLBACK"}})
 }
 
+// TestRememberedWhateverIsWrong: whoever serves the envelope makes something else
+// wrong with it, or with what is looked at, and shows it without the finding next.
+func TestRememberedWhateverIsWrong(t *testing.T) {
+	for name, tt := range map[string]struct {
+		change func(a *attested, e *seal.Envelope)
+		undo   func(a *attested)
+		error  string
+	}{
+		"a signature that is garbage": {func(a *attested, e *seal.Envelope) { signature(e, a.registry).Sig[0] ^= 1 }, nil, "SIGNATURE_INVALID"},
+		"another interface": {
+			func(a *attested, _ *seal.Envelope) { a.live.Tools[0].Description = "another" },
+			func(a *attested) { a.live.Tools = sealtest.Tools(t, len(a.live.Tools)) }, "INTERFACE_DESCRIPTION_CHANGED description",
+		},
+		"an identity that is lacking": {
+			func(a *attested, _ *seal.Envelope) { a.v.NeedsCertificate = true },
+			func(a *attested) { a.v.NeedsCertificate = false }, "IDENTITY_MISMATCH",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			a := remembering(t)
+			e := a.with(t, says(seal.RoleScanner, foundType, 20))
+			tt.change(a, e)
+			if r := a.verify(t, e); !slices.Contains(names(r.Errors), tt.error) {
+				t.Fatalf("got %v, want %s", names(r.Errors), tt.error)
+			}
+			if tt.undo != nil {
+				tt.undo(a)
+			}
+			if r := a.verify(t, a.with(t)); !slices.Contains(names(r.Errors), "NEGATIVE_FINDING") {
+				t.Errorf("got %s: %v", r.Outcome, names(r.Errors))
+			}
+		})
+	}
+}
+
+// TestAgainstOfAnotherNamespace: what is published in a namespace that was not
+// asked for is not remembered there: other attestors count for it.
+func TestAgainstOfAnotherNamespace(t *testing.T) {
+	a := remembering(t)
+	a.v.Namespace = "io.github.other"
+	a.verify(t, a.with(t, says(seal.RoleScanner, foundType, 20)))
+	a.v.Namespace = sealtest.Namespace
+	a.want(t, a.verify(t, a.with(t)), verdict{outcome: seal.Pass, level: 2, sealed: 2})
+}
+
+// TestWhoTakesBack: who said a word is a key or an identity, whatever trust calls
+// its holder in another run.
+func TestWhoTakesBack(t *testing.T) {
+	const name = "scan.example"
+	found, clean := says(seal.RoleScanner, foundType, 20), says(seal.RoleScanner, verifiedType, 25)
+	for title, tt := range map[string]struct {
+		change func(a *attested) // of trust, after the finding was seen
+		by     func(a *attested) keys.PrivateKey
+		beside bool // the finding is still there
+		back   bool
+	}{
+		"the same key": {func(*attested) {}, func(a *attested) keys.PrivateKey { return a.scanner }, false, true},
+		"the same key under another name": {func(a *attested) { a.member("scanner").holder = "new.example" },
+			func(a *attested) keys.PrivateKey { return a.scanner }, false, true},
+		"another's key under the same name": {func(a *attested) {
+			a.member("scanner").holder = "old.example"
+			a.member("second").holder = name
+		}, func(a *attested) keys.PrivateKey { return a.second }, false, false},
+		"the holder's new key, and the finding left out": {func(a *attested) { a.member("second").holder = name },
+			func(a *attested) keys.PrivateKey { return a.second }, false, false},
+		"the holder's new key": {func(a *attested) { a.member("second").holder = name },
+			func(a *attested) keys.PrivateKey { return a.second }, true, true},
+	} {
+		t.Run(title, func(t *testing.T) {
+			a := remembering(t)
+			a.verify(t, a.with(t, found))
+			tt.change(a)
+			e := a.with(t)
+			if tt.beside {
+				e = a.with(t, found)
+			}
+			a.add(t, e, tt.by(a), clean)
+			for _, again := range []*seal.Envelope{e, a.with(t)} {
+				if got := !slices.Contains(names(a.verify(t, again).Errors), "NEGATIVE_FINDING"); got != tt.back {
+					t.Errorf("taken back: got %v, want %v", got, tt.back)
+				}
+			}
+		})
+	}
+}
+
 // TestUnboundIsNotRemembered: a label that anybody can change must not fail a
 // release for ever.
 func TestUnboundIsNotRemembered(t *testing.T) {
@@ -180,13 +274,27 @@ func TestMergeAgainst(t *testing.T) {
 	one := func(holder string, minutes int, back bool) verify.Against {
 		return verify.Against{Holder: holder, Role: seal.RoleScanner, Type: foundType, Time: seal.NewTimestamp(sealtest.Time.Add(time.Duration(minutes) * time.Minute)), TakenBack: back}
 	}
+	of := func(identity string, n verify.Against) verify.Against {
+		n.Identity = identity
+		return n
+	}
+	until := func(minutes int, n verify.Against) verify.Against {
+		n.ExpiresAt = ptr(seal.NewTimestamp(sealtest.Time.Add(time.Duration(minutes) * time.Minute)))
+		return n
+	}
 	for name, tt := range map[string]struct{ all, want []verify.Against }{
-		"nothing":               {nil, nil},
-		"later":                 {[]verify.Against{one("a", 1, false), one("a", 2, false)}, []verify.Against{one("a", 2, false)}},
-		"taken back":            {[]verify.Against{one("a", 1, false), one("a", 1, true)}, []verify.Against{one("a", 1, true)}},
-		"taken back, and later": {[]verify.Against{one("a", 1, true), one("a", 2, false)}, []verify.Against{one("a", 2, false)}},
-		"two holders":           {[]verify.Against{one("a", 1, false), one("b", 2, false)}, []verify.Against{one("b", 2, false), one("a", 1, false)}},
-		"what stands first":     {[]verify.Against{one("a", 1, false), one("b", 2, true)}, []verify.Against{one("a", 1, false), one("b", 2, true)}},
+		"two identities of one name":       {[]verify.Against{of("x", one("a", 1, false)), of("y", one("a", 2, true))}, []verify.Against{of("x", one("a", 1, false)), of("y", one("a", 2, true))}},
+		"one identity by two names":        {[]verify.Against{of("x", one("a", 1, false)), of("x", one("b", 2, false))}, []verify.Against{of("x", one("b", 2, false))}},
+		"as it was kept without identity":  {[]verify.Against{one("a", 1, false), of("x", one("a", 1, true))}, []verify.Against{of("x", one("a", 1, true))}},
+		"another, kept without identity":   {[]verify.Against{one("a", 1, false), of("x", one("a", 2, true))}, []verify.Against{one("a", 1, false), of("x", one("a", 2, true))}},
+		"one that ends does not stand for": {[]verify.Against{one("a", 1, false), until(9, one("a", 2, false))}, []verify.Against{one("a", 1, false), until(9, one("a", 2, false))}},
+		"what ends later first":            {[]verify.Against{until(9, one("a", 2, false)), until(10, one("b", 1, false))}, []verify.Against{until(10, one("b", 1, false)), until(9, one("a", 2, false))}},
+		"nothing":                          {nil, nil},
+		"later":                            {[]verify.Against{one("a", 1, false), one("a", 2, false)}, []verify.Against{one("a", 2, false)}},
+		"taken back":                       {[]verify.Against{one("a", 1, false), one("a", 1, true)}, []verify.Against{one("a", 1, true)}},
+		"taken back, and later":            {[]verify.Against{one("a", 1, true), one("a", 2, false)}, []verify.Against{one("a", 2, false)}},
+		"two holders":                      {[]verify.Against{one("a", 1, false), one("b", 2, false)}, []verify.Against{one("b", 2, false), one("a", 1, false)}},
+		"what stands first":                {[]verify.Against{one("a", 1, false), one("b", 2, true)}, []verify.Against{one("a", 1, false), one("b", 2, true)}},
 	} {
 		for range 10 {
 			rand.Shuffle(len(tt.all), func(i, j int) { tt.all[i], tt.all[j] = tt.all[j], tt.all[i] })

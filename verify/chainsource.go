@@ -62,11 +62,15 @@ type Seen struct {
 // Against is a word against a release, by somebody whom trust listed when it was
 // seen. Whoever serves the envelope can leave it out the next time.
 type Against struct {
-	// Holder is who said it, as [seal.Attestation] names them.
-	Holder string         `json:"holder"`
-	Role   seal.Role      `json:"role"`
-	Type   string         `json:"attestation_type"`
-	Time   seal.Timestamp `json:"timestamp"` // as they signed it
+	// Holder is who said it, as the trust of that run named them: for people.
+	Holder string `json:"holder"`
+	// Identity is the key or the identity that said it, as
+	// [seal.Attestation.Identity]; "" where it was kept before there was such a
+	// member, and the name must do.
+	Identity string         `json:"identity,omitzero"`
+	Role     seal.Role      `json:"role"`
+	Type     string         `json:"attestation_type"`
+	Time     seal.Timestamp `json:"timestamp"` // as they signed it
 	// ExpiresAt is when it lapses; nil for never.
 	ExpiresAt *seal.Timestamp `json:"expires_at,omitzero"`
 	// TakenBack says that a later word of the same holder took it back, and was

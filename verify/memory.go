@@ -88,22 +88,15 @@ func (c *chain) remember(ctx context.Context) {
 	c.unreadable(c.memory.err)
 }
 
-// keep hands the links to the memory. Of a release that somebody speaks against
-// it keeps those words and nothing else: it was not verified, and must neither
-// shorten a later walk nor make the release before it a rollback. One that was
-// verified before stays so beside the words.
+// keep hands the links to the memory, unless somebody speaks against the release:
+// of that, [run.keepAgainst] kept what there is to keep. One that was verified
+// before stays so.
 func (c *chain) keep(ctx context.Context) error {
-	against, standing := c.toRemember()
-	if standing {
-		head := &c.links.all[0]
-		return c.Memory.Remember(ctx, c.server, []Seen{{Digest: head.payload(), IssuedAt: seal.NewTimestamp(head.issued), Version: head.version, Against: against}})
+	if len(c.standing().Against) > 0 {
+		return nil
 	}
 	for part := range slices.Chunk(c.links.all, maxRemembered) {
-		all := c.links.seen(part, c.end != "", c.TrustState)
-		if all[0].Digest == c.head.digest {
-			all[0].Against = against
-		}
-		if err := c.Memory.Remember(ctx, c.server, all); err != nil {
+		if err := c.Memory.Remember(ctx, c.server, c.links.seen(part, c.end != "", c.TrustState)); err != nil {
 			return err
 		}
 	}

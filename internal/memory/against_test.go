@@ -76,6 +76,13 @@ func TestAgainst(t *testing.T) {
 	verified.Against = []verify.Against{first}
 	wantNewest(t, open(t, dir), alpha, verified)
 
+	// Whose it is stays beside the name, and is new where it was not known.
+	named := finding("c", 1, false)
+	named.Identity = "key c"
+	remember(t, m, alpha, condemned(7, finding("c", 1, false)))
+	remember(t, m, alpha, condemned(7, named))
+	wantSeen(t, open(t, dir), condemned(7, named))
+
 	// Nothing new writes nothing.
 	before, err := os.Stat(filepath.Join(dir, fileName(alpha)))
 	if err != nil {
@@ -99,6 +106,11 @@ func TestAgainstBackwards(t *testing.T) {
 	if len(r.releases) != 1 || r.releases[0].Against != nil {
 		t.Errorf("got %+v", r.releases)
 	}
+	// So does a word from before it had an identity, and one with it comes back.
+	old = strings.Replace(old, `"chain":true`, `"chain":true,"against":[{"holder":"a","role":"scanner","attestation_type":"x_found","timestamp":"2026-01-01T02:00:00Z"}]`, 1)
+	if words, err := parseRecord([]byte(old), alpha); err != nil || len(words.releases[0].Against) != 1 || words.releases[0].Against[0].Identity != "" {
+		t.Errorf("got %+v, %v", words, err)
+	}
 	again, err := r.encode(alpha, maxRecord)
 	if err != nil || strings.Contains(string(again), "against") {
 		t.Errorf("got %s, %v", again, err)
@@ -118,8 +130,9 @@ func TestAgainstRefused(t *testing.T) {
 			end.Time = end.AddDate(8000, 0, 0)
 			s.Against[0].ExpiresAt = &end
 		},
-		"a long holder": func(s *verify.Seen) { s.Against[0].Holder = strings.Repeat("x", maxText+1) },
-		"no UTF-8":      func(s *verify.Seen) { s.Against[0].Type = "\xff" },
+		"a long holder":   func(s *verify.Seen) { s.Against[0].Holder = strings.Repeat("x", maxText+1) },
+		"a long identity": func(s *verify.Seen) { s.Against[0].Identity = strings.Repeat("x", maxText+1) },
+		"no UTF-8":        func(s *verify.Seen) { s.Against[0].Type = "\xff" },
 	} {
 		s := condemned(1, finding("a", 1, false))
 		change(&s)

@@ -148,7 +148,7 @@ func same(a, b verify.Seen) bool {
 
 func sameWord(a, b verify.Against) bool {
 	expires := a.ExpiresAt == nil && b.ExpiresAt == nil || a.ExpiresAt != nil && b.ExpiresAt != nil && a.ExpiresAt.Equal(b.ExpiresAt.Time)
-	return a.Holder == b.Holder && a.Role == b.Role && a.Type == b.Type && a.Time.Equal(b.Time.Time) && expires && a.TakenBack == b.TakenBack
+	return a.Holder == b.Holder && a.Identity == b.Identity && a.Role == b.Role && a.Type == b.Type && a.Time.Equal(b.Time.Time) && expires && a.TakenBack == b.TakenBack
 }
 
 // byTime puts the newest first.
@@ -183,7 +183,7 @@ func checkAgainst(words []verify.Against) error {
 		return fmt.Errorf("got %d words against it, want at most %d", len(words), verify.MaxAgainst)
 	}
 	for _, n := range words {
-		if err := checkTexts("holder", n.Holder, "role", string(n.Role), "attestation_type", n.Type); err != nil {
+		if err := checkTexts("holder", n.Holder, "identity", n.Identity, "role", string(n.Role), "attestation_type", n.Type); err != nil {
 			return err
 		}
 		times := []seal.Timestamp{n.Time}
