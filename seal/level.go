@@ -39,7 +39,7 @@ type Requirement struct {
 	Met  bool
 	// Unmade says that it is unmet only since the check was not made.
 	Unmade bool
-	// Who can provide it.
+	// Who can provide it: where a check came out against it, whoever made it so.
 	Who string
 }
 
@@ -64,14 +64,17 @@ func Requirements(e Evidence) []Requirement {
 	field := func(level int, name string, present bool) Requirement {
 		return Requirement{Level: level, Name: name, Met: present, Who: "the publisher, when sealing"}
 	}
-	check := func(level int, name string, c Check, who string) Requirement {
+	check := func(level int, name string, c Check, who, broken string) Requirement {
+		if c == Broken {
+			who = "the publisher, or whoever changed it: " + broken
+		}
 		return Requirement{Level: level, Name: name, Met: c == Holds, Unmade: c == NotMade, Who: who}
 	}
 	reqs := []Requirement{
 		quorum(1, RolePublisher, TypeManifestSigned, "a valid publisher signature", "the publisher"),
 		field(1, "provenance.source_repo", p.SourceRepo != ""),
 		field(1, "provenance.commit", p.Commit != ""),
-		check(1, "an interface that matches the running server", e.Interface, "you: verify against the server itself (-- COMMAND or --server-url)"),
+		check(1, "an interface that matches the running server", e.Interface, "you: verify against the server itself (-- COMMAND or --server-url)", "what the server lists is not what was sealed"),
 		quorum(2, RoleRegistry, TypeNamespaceVerified, "a registry's attestation namespace_verified", "a registry that you trust (--trust)"),
 		field(2, "an artifact digest", a != nil),
 		field(2, "provenance.build_system", p.BuildSystem != ""),
@@ -79,7 +82,7 @@ func Requirements(e Evidence) []Requirement {
 		field(2, "provenance.build_timestamp", p.BuildTimestamp != nil),
 	}
 	if a != nil {
-		reqs = append(reqs, check(2, "an artifact with the sealed digest", e.Artifact, "you: hand over the artifact (--artifact)"))
+		reqs = append(reqs, check(2, "an artifact with the sealed digest", e.Artifact, "you: hand over the artifact (--artifact)", "the artifact at hand is not the sealed one"))
 	}
 	l := t.Lineage
 	if l == nil {
@@ -90,7 +93,7 @@ func Requirements(e Evidence) []Requirement {
 			field(2, "lineage.previous_version", l.PreviousVersion != nil),
 			field(2, "lineage.previous_manifest_digest", l.PreviousManifestDigest != ""),
 			field(2, "lineage.changes", len(l.Changes) > 0),
-			check(2, "a chain that leads to the predecessor", e.Chain, "you: hand over the predecessor (--previous)"))
+			check(2, "a chain that leads to the predecessor", e.Chain, "you: hand over the predecessor (--previous)", "the chain at hand contradicts the manifest"))
 	}
 	slsa := 0
 	if p.SLSALevel != nil {
@@ -106,7 +109,7 @@ func Requirements(e Evidence) []Requirement {
 		Requirement{Level: 3, Name: "nobody whom you trust speaking against it", Met: len(e.Standing.Against) == 0, Who: "the scanner or auditor who found something, by looking again"},
 		field(3, "provenance.build_attestation_uri", p.BuildAttestationURI != ""),
 		field(3, fmt.Sprintf("provenance.slsa_level of 2 or more (it is %d)", slsa), slsa >= 2),
-		check(3, "SLSA provenance that verifies", e.Provenance, "you: let the provenance be checked"))
+		check(3, "SLSA provenance that verifies", e.Provenance, "you: let the provenance be checked", "the provenance at hand does not hold"))
 }
 
 // Level is the highest level all of whose requirements, and those below it,

@@ -43,8 +43,8 @@ func (r *run) surface(ctx context.Context) {
 
 func (r *run) serverInfo(live fingerprint.ServerInfo) {
 	sealed := r.opened.Manifest.Server
-	if live.Name != sealed.Name {
-		r.advise(seal.CodeServerMismatch, "serverInfo.name: got %.200q, want %.200q", live.Name, sealed.Name)
+	if r.misnamed() {
+		r.advise(seal.CodeServerMismatch, "serverInfo.name: got %.200q, want %.200q: it may be another server, which this manifest says nothing about, so the run does not pass", live.Name, sealed.Name)
 	}
 	if live.Version != sealed.Version {
 		r.advise(seal.CodeVersionMismatch, "serverInfo.version: got %.200q, want %.200q: look for the manifest of that version", live.Version, sealed.Version)

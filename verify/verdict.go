@@ -153,10 +153,11 @@ func (r *run) outcome() {
 		r.advise(seal.CodeLevelBelowPolicy, "level %d was verified, the policy asks for %d", res.TrustLevel, r.Policy.Below)
 	}
 	r.rules()
+	doubted := r.ruleBroken || r.misnamed()
 	switch {
 	case r.Policy.Mode == seal.ReportOnly:
 		res.Outcome = seal.Pass
-		if len(res.Errors) > 0 || r.asked || r.opened == nil {
+		if len(res.Errors) > 0 || r.asked || r.opened == nil || doubted {
 			res.Outcome = seal.Warned
 		}
 	case len(res.Errors) > 0:
@@ -166,17 +167,25 @@ func (r *run) outcome() {
 		res.Outcome = seal.Fail
 	case r.asked:
 		res.Outcome = seal.Undecided
-	case r.ruleBroken && r.Policy.Mode == seal.Block:
+	case doubted && r.Policy.Mode == seal.Block:
 		res.Outcome = seal.Fail
 	case low && r.Policy.Mode == seal.Block && r.onlyUnmade():
 		res.Outcome = seal.Undecided
 	case low && r.Policy.Mode == seal.Block:
 		res.Outcome = seal.Fail
-	case low, r.ruleBroken, r.opened != nil && !r.expected:
+	case low, doubted, r.opened != nil && !r.expected:
 		res.Outcome = seal.Warned
 	default:
 		res.Outcome = seal.Pass
 	}
+}
+
+// misnamed says that the server that was observed calls itself otherwise than the
+// manifest does. It may serve the very same tools and be another server of the
+// same publisher, whose manifest says nothing about it. That is no error, since a
+// name is a claim, and no pass either.
+func (r *run) misnamed() bool {
+	return r.opened != nil && r.observation != nil && r.observation.Server.Name != r.opened.Manifest.Server.Name
 }
 
 // onlyUnmade says that nothing but checks that were not made keeps the server

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -175,7 +176,27 @@ func TestVerify(t *testing.T) {
 		},
 		"another server": {
 			change:  func(_ *testing.T, s *scene) { s.live.Server = fingerprint.ServerInfo{Name: "evil", Version: "9"} },
-			outcome: seal.Pass, level: 1, advisories: []string{"SERVER_MISMATCH", "VERSION_MISMATCH"},
+			outcome: seal.Warned, level: 1, advisories: []string{"SERVER_MISMATCH", "VERSION_MISMATCH"},
+		},
+		"a sibling's manifest, blocking": {
+			change: sibling, policy: block1,
+			outcome: seal.Fail, level: 1, advisories: []string{"SERVER_MISMATCH"},
+		},
+		"a sibling's manifest, reporting": {
+			change: sibling, policy: "report_only",
+			outcome: seal.Warned, level: 1, advisories: []string{"SERVER_MISMATCH"},
+		},
+		"a sibling's manifest, and its snapshot": {
+			change:  func(t *testing.T, s *scene) { sibling(t, s); s.live.Observed = verify.Snapshot },
+			outcome: seal.Warned, advisories: []string{"SERVER_MISMATCH"},
+		},
+		"another version": {
+			change:  func(_ *testing.T, s *scene) { s.live.Server.Version = "9" },
+			outcome: seal.Pass, level: 1, advisories: []string{"VERSION_MISMATCH"},
+		},
+		"a broken rule, reporting": {
+			change: func(_ *testing.T, s *scene) { s.v.Rules = []verify.Rule{never{}} }, policy: "report_only",
+			outcome: seal.Warned, level: 1, advisories: []string{"RULE_BROKEN"},
 		},
 		"a snapshot": {
 			change:  func(_ *testing.T, s *scene) { s.live.Observed = verify.Snapshot },
@@ -415,6 +436,24 @@ func TestNoServerStartsUnderABadSignature(t *testing.T) {
 			t.Errorf("%s: the server was started", name)
 		}
 	}
+}
+
+// sibling is another server of the publisher, with the same tools.
+func sibling(_ *testing.T, s *scene) { s.live.Server.Name = "acme-PAYMENTS" }
+
+// TestMissingWhereItIsWrong: nobody is sent to make a check that was made.
+func TestMissingWhereItIsWrong(t *testing.T) {
+	s := newScene(t)
+	s.live.Tools[0].Description = "another"
+	for _, m := range s.run(t).Missing {
+		if strings.Contains(m.Requirement, "matches the running server") {
+			if !strings.Contains(m.Who, "whoever changed it") || strings.Contains(m.Who, "verify against") {
+				t.Errorf("got %q", m.Who)
+			}
+			return
+		}
+	}
+	t.Error("the requirement is not told")
 }
 
 func TestMissingForEachLevel(t *testing.T) {
