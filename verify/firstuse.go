@@ -19,6 +19,13 @@ type FirstUse interface {
 	// observation that is [Live] is kept; any other is compared and forgotten. An
 	// error says that nothing can be said about the server: it is no first use.
 	Meet(ctx context.Context, server FirstUseKey, seen Observation, now time.Time) (Meeting, error)
+	// Blocked says, without a look at the server, whether somebody blocked it, and
+	// which of its tools. A server that was never met is not blocked.
+	Blocked(ctx context.Context, server FirstUseKey) (whole bool, tools []string, err error)
+	// Sealed keeps that the server had a manifest of a namespace that was expected,
+	// and that seen is what it sealed: Meet says so ever after ([Meeting]). It takes
+	// no block away.
+	Sealed(ctx context.Context, server FirstUseKey, namespace string, seen Observation, now time.Time) error
 }
 
 // FirstUseKey names a server as the caller knows it: by the host application, and
@@ -27,6 +34,10 @@ type FirstUse interface {
 type FirstUseKey struct {
 	Host   string `json:"host"`
 	Server string `json:"server"`
+	// Start is a digest of how the host starts the server, or reaches it; "" where
+	// that is not known. It is no part of the name: the server stays who it was when
+	// its command changes, and the change is told ([Meeting.Restarted]).
+	Start string `json:"-"`
 }
 
 // Meeting is what came of meeting a server.
@@ -41,6 +52,9 @@ type Meeting struct {
 	// tools that it serves somebody blocked, whether they differ or not.
 	Blocked      bool
 	BlockedTools []string
+	// Restarted says that the host starts the server in another way than when it
+	// was accepted.
+	Restarted bool
 	// Pending names what was kept beside the accepted tools, so that somebody can
 	// accept just that; "" where nothing was.
 	Pending digest.Digest
@@ -78,4 +92,10 @@ type FirstUseChange struct {
 	OldDigests, NewDigests fingerprint.Digests
 	// Components are those that differ; none where the tool is added or removed.
 	Components []fingerprint.Component
+}
+
+// Wordless says that not both sides' words are there: the change is known by its
+// fingerprints, and cannot be shown.
+func (c *FirstUseChange) Wordless() bool {
+	return c.Kind != ToolAdded && len(c.Old.Raw) == 0 || c.Kind != ToolRemoved && len(c.New.Raw) == 0
 }

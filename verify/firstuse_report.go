@@ -57,16 +57,15 @@ func (r *FirstUseReport) add(c *FirstUseChange) {
 		Components: append([]fingerprint.Component{}, c.Components...),
 		OldDigest:  c.OldDigests.Composite, NewDigest: c.NewDigests.Composite,
 	})
-	needsOld, needsNew := c.Kind != ToolAdded, c.Kind != ToolRemoved
 	// One side alone would read as a tool that came or went.
-	if needsOld && len(c.Old.Raw) == 0 || needsNew && len(c.New.Raw) == 0 {
+	if c.Wordless() {
 		r.Wordless = append(r.Wordless, c.Tool)
 		return
 	}
-	if needsOld {
+	if c.Kind != ToolAdded {
 		r.Old = append(r.Old, c.Old)
 	}
-	if needsNew {
+	if c.Kind != ToolRemoved {
 		r.New = append(r.New, c.New)
 	}
 }

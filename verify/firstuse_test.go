@@ -34,6 +34,14 @@ func (f firstUse) Meet(_ context.Context, key verify.FirstUseKey, seen verify.Ob
 	return f.meeting, f.err
 }
 
+func (f firstUse) Blocked(context.Context, verify.FirstUseKey) (bool, []string, error) {
+	return f.meeting.Blocked, f.meeting.BlockedTools, f.err
+}
+
+func (f firstUse) Sealed(context.Context, verify.FirstUseKey, string, verify.Observation, time.Time) error {
+	return f.err
+}
+
 var desk = verify.FirstUseKey{Host: "desk", Server: "npx acme"}
 
 // changeOf is a change from one tool to another; either raw may be "".
@@ -135,7 +143,13 @@ func TestUnsealed(t *testing.T) {
 		"removed": {store: known(changeOf(t, verify.ToolRemoved, `{"name":"gone","inputSchema":{}}`, "")), warn: seal.Warned, block: seal.Fail, zero: seal.Pass,
 			advisories: []string{"MISSING_TOOL"}, match: "tool0 same, tool1 same"},
 		"the server is blocked": {store: firstUse{meeting: verify.Meeting{Since: since, Blocked: true}}, warn: seal.Fail, block: seal.Fail, zero: seal.Fail,
-			errors: []string{"TOFU_BLOCKED"}, match: "tool0 same, tool1 same"},
+			errors: []string{"TOFU_BLOCKED"}, skipped: []string{"first use"}},
+		"it is started in another way": {store: firstUse{meeting: verify.Meeting{Since: since, Restarted: true}}, warn: seal.Warned, block: seal.Fail, zero: seal.Pass,
+			advisories: []string{"TOFU_CHANGED"}, match: "tool0 same, tool1 same"},
+		"unknown, and the manifest could not be had": {store: firstUse{meeting: verify.Meeting{First: true}}, reason: died, warn: seal.Undecided, block: seal.Undecided, zero: seal.Undecided,
+			skipped: []string{"first use"}, match: "tool0 unknown, tool1 unknown"},
+		"sealed, and the manifest could not be had": {store: firstUse{meeting: verify.Meeting{Since: since, Sealed: "io.github.acme"}}, reason: died,
+			warn: seal.Undecided, block: seal.Undecided, zero: seal.Undecided, match: "tool0 same, tool1 same"},
 		"a tool is blocked": {store: firstUse{meeting: verify.Meeting{Since: since, BlockedTools: []string{"tool1"}}}, warn: seal.Fail, block: seal.Fail, zero: seal.Fail,
 			errors: []string{"TOFU_BLOCKED"}, match: "tool0 same, tool1 same"},
 		"it could not be kept": {store: firstUse{meeting: verify.Meeting{Since: since, Unkept: errors.New("full"), Changes: []verify.FirstUseChange{changeOf(t, verify.ToolAdded, "", tool1)}}},

@@ -23,13 +23,17 @@ import (
 // had, is undecided and never a first use.
 //
 // A snapshot is compared, and is no first use: it is no meeting with the server.
-// Nor does the store make it one.
+// Nor does the store make it one. So it is where reason wraps [ErrUnavailable], and
+// there may be a manifest that could not be had. A server that is blocked is not
+// observed.
 func (v *Verifier) Unsealed(ctx context.Context, store FirstUse, key FirstUseKey, code seal.Code, reason error) *Result {
-	r := v.unsealed(code, reason)
+	with := *v
+	with.FirstUse, with.FirstUseKey = store, key
+	r := with.unsealed(code, reason)
 	if store == nil {
 		r.skip("first use", "nothing is kept from run to run")
 	} else {
-		r.meet(ctx, store, key)
+		r.meet(ctx)
 	}
 	r.claim()
 	r.outcome()
@@ -38,32 +42,52 @@ func (v *Verifier) Unsealed(ctx context.Context, store FirstUse, key FirstUseKey
 
 // unsealed begins the result of a run that has no manifest.
 func (v *Verifier) unsealed(code seal.Code, reason error) *run {
-	r := &run{Verifier: v, now: v.Now(), checks: map[string]*toolChecks{}}
-	r.result = &Result{
-		SchemaVersion: SchemaVersion, Observed: Nothing, Policy: v.Policy.String(), VerifiedAt: seal.NewTimestamp(r.now),
-		Results: []ToolResult{}, Errors: []Finding{}, Skipped: []Skip{{Check: "manifest", Reason: reason.Error()}},
-		Advisories: append([]Finding{{Code: code, Name: code.Name(), Message: reason.Error()}}, v.Found...),
-	}
+	r := v.without(reason.Error())
+	r.result.Advisories = append([]Finding{{Code: code, Name: code.Name(), Message: reason.Error()}}, v.Found...)
 	r.asked = errors.Is(reason, ErrUnavailable)
 	return r
 }
 
+// without begins the result of a run that looks at no manifest, and why.
+func (v *Verifier) without(why string) *run {
+	r := &run{Verifier: v, now: v.Now(), checks: map[string]*toolChecks{}}
+	r.result = &Result{
+		SchemaVersion: SchemaVersion, Observed: Nothing, Policy: v.Policy.String(), VerifiedAt: seal.NewTimestamp(r.now),
+		Results: []ToolResult{}, Errors: []Finding{}, Skipped: []Skip{{Check: "manifest", Reason: why}},
+		Advisories: append([]Finding{}, v.Found...),
+	}
+	return r
+}
+
 // meet observes the server and holds it against what is kept of it.
-func (r *run) meet(ctx context.Context, store FirstUse, key FirstUseKey) {
+func (r *run) meet(ctx context.Context) {
+	if whole, _, err := r.FirstUse.Blocked(ctx, r.FirstUseKey); err == nil && whole {
+		r.fail(seal.CodeFirstUseBlocked, whyBlocked)
+		r.skip("first use", whyBlocked)
+		return
+	} // what cannot be read, Meet tells of
+	maybeSealed := r.asked
 	if !r.observe(ctx) {
 		return
 	}
-	m, err := store.Meet(ctx, key, *r.observation, r.now)
+	seen := *r.observation
+	if maybeSealed {
+		seen.Observed = Snapshot // to be compared, and not to be kept
+	}
+	m, err := r.FirstUse.Meet(ctx, r.FirstUseKey, seen, r.now)
 	switch {
 	case err != nil:
-		r.asked = true
-		r.skip("first use", "%v", err)
-		r.advise(seal.CodeMemoryUnreadable, "what was kept of the server at its first use cannot be used: %v", err)
-	case m.First && r.observation.Observed != Live:
+		r.unknown(err)
+	case m.First && maybeSealed:
+		r.skip("first use", "the server was never met, and there may be a manifest: this is no first use")
+	case m.First && seen.Observed != Live:
 		r.asked = true
 		r.skip("first use", "the server was never met, and a snapshot is no meeting: there is nothing to compare it with")
 	default:
-		r.result.FirstUse = NewFirstUseReport(key, m)
+		if maybeSealed {
+			m.Sealed = "" // that it is gone is not known
+		}
+		r.result.FirstUse = NewFirstUseReport(r.FirstUseKey, m)
 		r.met(m)
 	}
 	for _, name := range r.order {
@@ -93,39 +117,66 @@ func (r *run) observe(ctx context.Context) bool {
 	r.result.Observed, r.result.ClaimedLevel = seen.Observed, seen.ClaimedLevel
 	r.result.ServerName, r.result.ServerVersion = seen.Server.Name, seen.Server.Version
 	for _, t := range seen.Tools {
-		if r.checks[t.Name] != nil {
+		if r.checks[t.Name] == nil {
+			r.order = append(r.order, t.Name)
+		}
+		r.checks[t.Name] = &toolChecks{live: true}
+	}
+	return r.comparable(seen.Tools)
+}
+
+// comparable says whether each tool has one meaning; it is an error where one has
+// none, or two.
+func (r *run) comparable(tools []fingerprint.Tool) bool {
+	names := make(map[string]bool, len(tools))
+	for _, t := range tools {
+		if names[t.Name] {
 			r.fail(seal.CodeInterfaceUnreadable, "the server lists the tool %.100q twice", t.Name)
 			return false
 		}
+		names[t.Name] = true
 		if _, err := fingerprint.Of(t, digest.SHA256); err != nil {
 			r.fail(seal.CodeInterfaceUnreadable, "%v", err)
 			return false
 		}
-		r.checks[t.Name] = &toolChecks{live: true}
-		r.order = append(r.order, t.Name)
 	}
 	return true
 }
 
-// met reports a meeting.
+// unknown reports that the store cannot be used: nothing that it has to say is
+// taken as said.
+func (r *run) unknown(err error) {
+	r.asked, r.noFirstUse = true, true
+	r.skip("first use", "%v", err)
+	r.advise(seal.CodeMemoryUnreadable, "what was kept of the server at its first use cannot be used: %v", err)
+}
+
+// met reports a meeting. Beside a manifest, of somebody unexpected, what that says
+// of the interface stands.
 func (r *run) met(m Meeting) {
 	if m.Blocked {
-		r.fail(seal.CodeFirstUseBlocked, "somebody blocked this server on this machine")
+		r.fail(seal.CodeFirstUseBlocked, whyBlocked)
 	}
-	if m.Sealed != "" {
+	switch {
+	case m.Sealed != "" && r.opened != nil:
+		r.fail(seal.CodeManifestElsewhere, "it had a manifest of %.200q when it was verified before, and the one that it has now is signed by nobody who is expected", m.Sealed)
+	case m.Sealed != "":
 		r.fail(seal.CodeManifestElsewhere, "it had a manifest of %.200q when it was verified before, and has none now: who takes a manifest away takes every check with it", m.Sealed)
 	}
 	for _, name := range m.BlockedTools {
-		if c := r.checks[name]; c != nil {
-			c.errors = append(c.errors, finding(seal.CodeFirstUseBlocked, name, "", "somebody blocked this tool on this machine"))
-		}
+		r.blockTool(name)
 	}
 	if m.First {
 		r.advise(seal.CodeFirstUse, "it was met for the first time, and its %d tools are kept as they are: nobody vouches for them, and a change will be told", len(r.order))
 		return
 	}
+	if m.Restarted {
+		r.advise(seal.CodeFirstUseChanged, "it is started, or reached, in another way than when it was accepted: another command, arguments, directory or URL stand in the configuration")
+	}
 	for _, c := range r.checks {
-		c.iface, c.details = seal.Holds, details(nil)
+		if r.opened == nil {
+			c.iface, c.details = seal.Holds, details(nil)
+		}
 	}
 	if m.Unkept != nil {
 		r.advise(seal.CodeMemoryUnreadable, "what changed could not be kept, so nobody can accept it: %v", m.Unkept)
@@ -146,15 +197,19 @@ func (r *run) change(c *FirstUseChange, since time.Time) {
 	if t == nil {
 		return // no tool of this server's
 	}
-	t.iface = seal.Broken
-	if c.Kind == ToolAdded {
+	diffs := fingerprint.Compare(c.OldDigests, c.NewDigests)
+	switch {
+	case r.opened != nil:
+	case c.Kind == ToolAdded:
 		// There is nothing accepted that a part of it could match.
-		t.details = InterfaceDetails{}
+		t.iface, t.details = seal.Broken, InterfaceDetails{}
+	default:
+		t.iface, t.details = seal.Broken, details(diffs)
+	}
+	if c.Kind == ToolAdded {
 		t.errors = append(t.errors, finding(seal.CodeFirstUseChanged, c.Tool, "", "this tool is new: it is not among those accepted since %s", day(since)))
 		return
 	}
-	diffs := fingerprint.Compare(c.OldDigests, c.NewDigests)
-	t.details = details(diffs)
 	what := components(diffs)
 	for _, d := range diffs {
 		t.errors = append(t.errors, finding(seal.CodeFirstUseChanged, c.Tool, string(d.Component),

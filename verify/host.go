@@ -35,7 +35,9 @@ var ErrNoManifest = errors.New("no manifest was found")
 type Host struct {
 	// Verifier says what the host trusts. Its Server is observed by Install alone
 	// and may be nil: a process of its own is not the host's session, and each List
-	// brings the list that it is about.
+	// brings the list that it is about. With its FirstUse, a server without a
+	// manifest is trusted on first use, one that is blocked is never asked for its
+	// list, and one that was sealed is known to have been in any later session.
 	Verifier Verifier
 	// Manifest finds the server's manifest. url is where the server says that it
 	// is, "" where it says nothing: a stranger's word, to be fetched with bounds
@@ -44,10 +46,6 @@ type Host struct {
 	// trust on first use what somebody may have signed. The context is the
 	// caller's.
 	Manifest func(ctx context.Context, url string) ([]byte, error)
-	// FirstUse keeps what a server without a manifest serves, under Key (MIS
-	// §20.2); nil where nothing is kept.
-	FirstUse FirstUse
-	Key      FirstUseKey
 	// Log is told the events of each result, one batch for each, before Decide
 	// knows of it; nil where nobody listens. It must not call List or Install.
 	Log func([]Event)
@@ -81,21 +79,22 @@ type verdict struct {
 
 // Install is V1: it fetches the manifest and verifies what can be verified before
 // the server runs: signatures, publisher, artifact, provenance, chain. Whether to
-// start the server on that is the host's to decide. Without a Server in the
-// Verifier nothing is known of the interface, and no tool gets a verdict.
+// start the server on that is the host's to decide. No tool gets a verdict: what a
+// server serves in a session, nobody knows before its list. Only that somebody
+// blocked the server is settled here.
 func (h *Host) Install(ctx context.Context) *Result {
 	h.turn.Lock()
 	defer h.turn.Unlock()
 	changes := h.suspend()
+	if r := h.Verifier.Blocked(ctx); r != nil {
+		h.settle(r, changes)
+		return r
+	}
 	h.discover(ctx, "", changes)
 	result := h.verify(ctx, h.Verifier.Server)
-	if h.Verifier.Server != nil {
-		h.settle(result, changes)
-		return result
-	}
 	// The verdict on the tools comes with the list. What is wrong already is told.
 	events := Events(result)
-	if len(result.Errors) == 0 {
+	if h.Verifier.Server == nil && len(result.Errors) == 0 {
 		events = slices.DeleteFunc(events, func(e Event) bool { return e.Type == VerificationFail })
 	}
 	h.log(events)
@@ -114,11 +113,15 @@ func (h *Host) log(events []Event) {
 // names another place for it, and where anything changed.
 //
 // A list that cannot be had or be read gives a result as well, in which no tool
-// is known.
+// is known. A server that somebody blocked is not asked.
 func (h *Host) List(ctx context.Context, s Surface) *Result {
 	h.turn.Lock()
 	defer h.turn.Unlock()
 	changes := h.count() // before the list: a change while it is read spoils it
+	if r := h.Verifier.Blocked(ctx); r != nil {
+		h.settle(r, changes)
+		return r
+	}
 	seen, err := s.Observe(ctx)
 	switch {
 	case err != nil:
@@ -133,6 +136,7 @@ func (h *Host) List(ctx context.Context, s Surface) *Result {
 	result := h.verify(ctx, asSeen{seen, err})
 	if err == nil {
 		h.seen = &seen
+		h.keepSealed(ctx, result, seen)
 	}
 	h.settle(result, changes)
 	return result
@@ -220,12 +224,15 @@ func (h *Host) verify(ctx context.Context, s Surface) *Result {
 	case err == nil:
 		r = v.Verify(ctx, h.found.envelope)
 		h.sealed = h.sealed || r.Publisher != nil
+	case !errors.Is(err, ErrNoManifest) && v.FirstUse != nil:
+		// Who keeps a manifest from being had hides no change by that.
+		r = v.Unsealed(ctx, v.FirstUse, v.FirstUseKey, seal.CodeManifestFetchFailed, fmt.Errorf("%w: %w", ErrUnavailable, err))
 	case !errors.Is(err, ErrNoManifest):
 		r = v.NotFound(seal.CodeManifestFetchFailed, fmt.Errorf("%w: %w", ErrUnavailable, err))
 	case h.sealed:
 		r = v.vanished(err)
-	case h.FirstUse != nil:
-		r = v.Unsealed(ctx, h.FirstUse, h.Key, seal.CodeManifestNotFound, err)
+	case v.FirstUse != nil:
+		r = v.Unsealed(ctx, v.FirstUse, v.FirstUseKey, seal.CodeManifestNotFound, err)
 	default:
 		r = v.NotFound(seal.CodeManifestNotFound, err)
 	}
@@ -233,6 +240,19 @@ func (h *Host) verify(ctx context.Context, s Surface) *Result {
 		r.ServerName, r.ServerVersion = seen.Server.Name, seen.Server.Version
 	}
 	return r
+}
+
+// keepSealed keeps that the server was verified by a manifest of whom was expected,
+// so that one without is noticed in any later session. What keeps it from that says
+// nothing about the server.
+func (h *Host) keepSealed(ctx context.Context, r *Result, seen Observation) {
+	v := &h.Verifier
+	if v.FirstUse == nil || len(r.Errors) > 0 || r.Observed != Live || r.Publisher == nil || !r.Publisher.Expected {
+		return
+	}
+	if err := v.FirstUse.Sealed(ctx, v.FirstUseKey, r.Publisher.Namespace, seen, r.VerifiedAt.Time); err != nil {
+		r.Advisories = append(r.Advisories, finding(seal.CodeMemoryUnreadable, "", "", "that this server has a manifest cannot be kept: %v", err))
+	}
 }
 
 // vanished is the result where a manifest was verified earlier in the session and

@@ -140,17 +140,33 @@ func (o observer) Observe(context.Context) (verify.Observation, error) { return 
 
 // keeper is a [verify.FirstUse] that knows what it met first.
 type keeper struct {
-	met []verify.FirstUseKey
-	old []fingerprint.Tool
+	met      []verify.FirstUseKey
+	old      []fingerprint.Tool
+	sealed   string // the namespace that it had a manifest of
+	blocked  bool
+	tools    []string // that are blocked
+	observed verify.Observed
+}
+
+func (k *keeper) Blocked(context.Context, verify.FirstUseKey) (bool, []string, error) {
+	return k.blocked, k.tools, nil
+}
+
+func (k *keeper) Sealed(_ context.Context, _ verify.FirstUseKey, namespace string, seen verify.Observation, _ time.Time) error {
+	k.sealed, k.old = namespace, seen.Tools
+	return nil
 }
 
 func (k *keeper) Meet(_ context.Context, key verify.FirstUseKey, seen verify.Observation, now time.Time) (verify.Meeting, error) {
-	k.met = append(k.met, key)
+	k.met, k.observed = append(k.met, key), seen.Observed
+	if k.old == nil && seen.Observed != verify.Live {
+		return verify.Meeting{First: true}, nil
+	}
 	if k.old == nil {
 		k.old = seen.Tools
 		return verify.Meeting{First: true, Since: now}, nil
 	}
-	m := verify.Meeting{Since: now}
+	m := verify.Meeting{Since: now, Sealed: k.sealed}
 	for _, t := range seen.Tools {
 		i := slices.IndexFunc(k.old, func(o fingerprint.Tool) bool { return o.Name == t.Name })
 		if i < 0 {
@@ -167,7 +183,7 @@ func TestHostFirstUse(t *testing.T) {
 	begin := func(t *testing.T) (*session, *keeper) {
 		s, k := newSession(t, warn1), &keeper{}
 		s.err = fmt.Errorf("everywhere: %w", verify.ErrNoManifest)
-		s.host.FirstUse, s.host.Key = k, key
+		s.host.Verifier.FirstUse, s.host.Verifier.FirstUseKey = k, key
 		return s, k
 	}
 	t.Run("a change", func(t *testing.T) {
@@ -189,10 +205,10 @@ func TestHostFirstUse(t *testing.T) {
 	t.Run("not where a manifest cannot be had", func(t *testing.T) {
 		s, k := begin(t)
 		s.err = errors.New("HTTP 500")
-		if r := s.list(t); r.Outcome != seal.Undecided || len(k.met) > 0 {
-			t.Errorf("got %s, met %v, want undecided and nobody met", r.Outcome, k.met)
+		if r := s.list(t); r.Outcome != seal.Undecided || k.old != nil || k.observed != verify.Snapshot {
+			t.Errorf("got %s, kept %v, want undecided and nothing kept", r.Outcome, k.old)
 		}
-		compare(t, "events", []string{"manifest_fetch_failed"}, s.events)
+		compare(t, "events", []string{"manifest_fetch_failed", "verification_fail", "verification_fail"}, s.events)
 	})
 	t.Run("not in the place of a manifest", func(t *testing.T) {
 		s, k := begin(t)

@@ -116,6 +116,12 @@ type Verifier struct {
 	ChainAsked bool
 	// Memory keeps what was verified from run to run; nil where nothing does.
 	Memory Memory
+	// FirstUse keeps what the server served when it was first met, under FirstUseKey
+	// (MIS §20.2); nil where nothing is kept. What somebody blocked there fails under
+	// any manifest. Where the publisher is nobody expected, what is served is held
+	// against it as if there were no manifest: anybody can sign what they serve.
+	FirstUse    FirstUse
+	FirstUseKey FirstUseKey
 	// TrustState names what trust rests on beside the signers, such as the
 	// revocations that are known: a chain that was verified under another one is
 	// verified again.
@@ -147,6 +153,8 @@ func (v *Verifier) Verify(ctx context.Context, envelope []byte) *Result {
 		r.times()
 		r.recallAgainst(ctx)
 		switch {
+		case r.blocked(ctx):
+			r.skipAll(whyBlocked)
 		case len(r.result.Errors) > 0:
 			r.skipAll("the manifest's signatures or publisher are wrong")
 		case !r.expected && r.Policy.Mode == seal.Block:
@@ -154,6 +162,7 @@ func (v *Verifier) Verify(ctx context.Context, envelope []byte) *Result {
 			r.skipAll("nobody said whose manifest this should be, and the policy blocks")
 		default:
 			r.surface(ctx)
+			r.firstUse(ctx)
 			r.artifacts(ctx)
 			r.provenance(ctx)
 			r.lineage(ctx)
@@ -192,6 +201,10 @@ type run struct {
 	// against are attestations that an earlier run saw, and that speak against
 	// this release.
 	against []seal.Attestation
+	// blockedTools are those that somebody blocked, known of before any is seen.
+	blockedTools []string
+	// noFirstUse says that the store of first uses cannot be used.
+	noFirstUse bool
 	// ruleBroken says that a rule does not hold.
 	ruleBroken bool
 }

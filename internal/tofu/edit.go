@@ -16,8 +16,9 @@ import (
 	"github.com/mcp-integrity/seal-action/verify"
 )
 
-// maxListErrors bounds how many damaged files an error names.
-const maxListErrors = 5
+// maxListErrors and maxNamed bound how many damaged files, and tools, an error
+// names.
+const maxListErrors, maxNamed = 5, 5
 
 func (s *Store) list(tx *vault.Tx, names []string) ([]Entry, error) {
 	var all []Entry
@@ -83,7 +84,9 @@ func (s *Store) edit(ctx context.Context, key verify.FirstUseKey, what string, c
 // nobody blocked where none is named. shown is the digest of the pending
 // observation as somebody saw it ([verify.Meeting], [Pending]): where another is
 // pending now the error wraps [ErrNotPending], and nothing is accepted. A tool that
-// is gone is accepted as gone. What is blocked is not accepted.
+// is gone is accepted as gone. What is blocked is not accepted. Where a tool's
+// words are not kept, and so were not shown, and no tools are named, the error wraps
+// [ErrUnshown]: such a tool is accepted by its name alone.
 func (s *Store) Accept(ctx context.Context, key verify.FirstUseKey, shown digest.Digest, now time.Time, tools ...string) error {
 	return s.edit(ctx, key, "accept", func(r *record) error { return r.accept(shown, seal.NewTimestamp(now), tools) })
 }

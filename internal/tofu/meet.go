@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/opencontainers/go-digest"
 
@@ -17,35 +18,48 @@ import (
 // that it returns is to be written; nil where nothing is new.
 func (r *record) meet(seen *sight) (verify.Meeting, *record) {
 	switch {
-	case r == nil && !seen.live:
-		return verify.Meeting{First: true}, nil
+	case r == nil && (!seen.live || seen.unkept != nil):
+		return verify.Meeting{First: true, Unkept: seen.unkept}, nil
 	case r == nil:
 		return verify.Meeting{First: true, Since: seen.now.Time}, first(seen)
 	}
-	m := verify.Meeting{Since: r.Since.Time, Blocked: r.Blocked, Sealed: r.sealedBy(), Changes: r.changes(seen.tools, seen.find)}
+	m := verify.Meeting{Since: r.Since.Time, Blocked: r.Blocked, Restarted: r.restarted(seen.start), Sealed: r.sealedBy(), Changes: r.changes(seen.tools, seen.find)}
 	for _, t := range seen.tools {
 		if r.blocks(t.Name) {
 			m.BlockedTools = append(m.BlockedTools, t.Name)
 		}
 	}
-	if len(m.Changes) == 0 {
-		return m, nil
-	}
-	m.Pending = pendingDigest(seen.tools)
-	switch {
-	case r.Pending != nil && pendingDigest(r.Pending.Tools) == m.Pending:
-		return m, nil // it is kept already
-	case !seen.live:
-		m.Pending = ""
-		return m, nil
-	}
 	next := *r
-	next.Pending = &pending{Server: seen.info, Seen: seen.now, Tools: seen.withWords()}
+	if len(m.Changes) == 0 && !m.Restarted {
+		if r.Start != "" || seen.start == "" || !seen.live {
+			return m, nil
+		}
+		next.Start = seen.start // it was kept when nobody told how it starts
+		return m, &next
+	}
+	start := ""
+	if m.Restarted {
+		start = seen.start
+	}
+	m.Pending = pendingDigest(seen.tools, start)
+	switch {
+	case r.Pending != nil && r.Pending.digest() == m.Pending:
+		return m, nil // it is kept already
+	case !seen.live || seen.unkept != nil:
+		m.Pending, m.Unkept = "", seen.unkept
+		return m, nil
+	}
+	next.Pending = &pending{Server: seen.info, Seen: seen.now, Tools: seen.withWords(), Start: start}
 	for i := range next.Pending.Tools {
 		t := &next.Pending.Tools[i]
 		t.FirstSeen = r.firstSeen(t.Name, t.FirstSeen)
 	}
 	return m, &next
+}
+
+// restarted says that a server is not started as it was when it was accepted.
+func (r *record) restarted(start string) bool {
+	return r.Start != "" && start != "" && r.Start != start
 }
 
 // sealedBy is the namespace of the server's manifest, "" where it never had one.
@@ -64,7 +78,10 @@ func (r *record) seal(seen *sight, namespace string) *record {
 	if r == nil {
 		return next
 	}
-	if r.sealedBy() == namespace && r.Pending == nil && len(r.changes(seen.tools, seen.find)) == 0 {
+	if next.Start == "" {
+		next.Start = r.Start
+	}
+	if r.sealedBy() == namespace && r.Start == next.Start && r.Pending == nil && len(r.changes(seen.tools, seen.find)) == 0 {
 		return nil
 	}
 	next.Since, next.Blocked, next.BlockedTools = r.Since, r.Blocked, r.BlockedTools
@@ -76,7 +93,7 @@ func (r *record) seal(seen *sight, namespace string) *record {
 
 // first is the record of a server that was met for the first time.
 func first(seen *sight) *record {
-	r := &record{Key: seen.key, Server: seen.info, Since: seen.now, BlockedTools: []string{}, Tools: seen.withWords()}
+	r := &record{Key: seen.key, Start: seen.start, Server: seen.info, Since: seen.now, BlockedTools: []string{}, Tools: seen.withWords()}
 	for i := range r.Tools {
 		r.Tools[i].AcceptedAt = seen.now
 	}
@@ -156,12 +173,18 @@ func change(was, is *tool, full func(*tool) fingerprint.Tool) (verify.FirstUseCh
 	return c, true
 }
 
-// pendingDigest names an observation, for somebody to accept just that.
-func pendingDigest(tools []tool) digest.Digest {
+func (p *pending) digest() digest.Digest { return pendingDigest(p.Tools, p.Start) }
+
+// pendingDigest names an observation, for somebody to accept just that. start is
+// how the server is started, "" where that is as it was.
+func pendingDigest(tools []tool, start string) digest.Digest {
 	h := sha256.New()
 	fmt.Fprint(h, "mcp-integrity tofu pending v1")
 	for _, t := range tools {
 		fmt.Fprintf(h, "%d:%s%d:%s", len(t.Name), t.Name, len(t.Interface.Composite), t.Interface.Composite)
+	}
+	if start != "" {
+		fmt.Fprintf(h, "start%d:%s", len(start), start)
 	}
 	return digest.NewDigest(digest.SHA256, h)
 }
@@ -180,13 +203,13 @@ func (r *record) entry() Entry {
 		e.Tools = append(e.Tools, Tool{Name: t.Name, Interface: t.Interface, FirstSeen: t.FirstSeen, AcceptedAt: t.AcceptedAt, Blocked: r.blocks(t.Name)})
 	}
 	if p := r.Pending; p != nil {
-		m := verify.Meeting{Since: r.Since.Time, Blocked: r.Blocked, Pending: pendingDigest(p.Tools), Changes: r.pendingChanges()}
+		m := verify.Meeting{Since: r.Since.Time, Blocked: r.Blocked, Pending: p.digest(), Changes: r.pendingChanges()}
 		for _, t := range p.Tools {
 			if r.blocks(t.Name) {
 				m.BlockedTools = append(m.BlockedTools, t.Name)
 			}
 		}
-		e.Pending = &Pending{Digest: m.Pending, Seen: p.Seen, Info: p.Server, Report: verify.NewFirstUseReport(r.Key, m)}
+		e.Pending = &Pending{Digest: m.Pending, Restarted: p.Start != "", Seen: p.Seen, Info: p.Server, Report: verify.NewFirstUseReport(r.Key, m)}
 	}
 	return e
 }
@@ -199,7 +222,7 @@ func (r *record) accept(shown digest.Digest, now seal.Timestamp, names []string)
 	case r.Pending == nil:
 		return fmt.Errorf("%w: nothing is pending", ErrNotPending)
 	}
-	if got := pendingDigest(r.Pending.Tools); got != shown {
+	if got := r.Pending.digest(); got != shown {
 		return fmt.Errorf("%w: got %s, want %.80q", ErrNotPending, got, shown)
 	}
 	changes := r.pendingChanges()
@@ -211,15 +234,43 @@ func (r *record) accept(shown digest.Digest, now seal.Timestamp, names []string)
 			return fmt.Errorf("tool %.100q is blocked: unblock it first", name)
 		}
 	}
+	if err := unshown(changes, names); err != nil {
+		return err
+	}
 	for _, c := range changes {
 		if len(names) == 0 && !c.Blocked || slices.Contains(names, c.Tool) {
 			r.acceptTool(c.Tool, now)
 		}
 	}
 	if len(r.pendingChanges()) == 0 {
+		if r.Pending.Start != "" {
+			r.Start = r.Pending.Start
+		}
 		r.Server, r.Pending = r.Pending.Server, nil
 	}
 	return nil
+}
+
+// unshown refuses to accept by a digest what nobody could be shown, unless its name
+// says that somebody looked elsewhere. That a tool is gone needs no words.
+func unshown(changes []verify.FirstUseChange, names []string) error {
+	if len(names) > 0 {
+		return nil
+	}
+	var all []string
+	for i := range changes {
+		if c := &changes[i]; c.Kind != verify.ToolRemoved && !c.Blocked && c.Wordless() {
+			all = append(all, fmt.Sprintf("%.100q", c.Tool))
+		}
+	}
+	if len(all) == 0 {
+		return nil
+	}
+	more := ""
+	if n := len(all) - maxNamed; n > 0 {
+		all, more = all[:maxNamed], fmt.Sprintf(" and %d more", n)
+	}
+	return fmt.Errorf("%w: %s%s", ErrUnshown, strings.Join(all, ", "), more)
 }
 
 func (r *record) acceptTool(name string, now seal.Timestamp) {

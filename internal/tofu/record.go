@@ -30,6 +30,9 @@ type record struct {
 	// Sealed is the publisher whose manifest the server had; nil where it never
 	// had one.
 	Sealed *sealed `json:"sealed,omitempty"`
+	// Start is how the host started it when it was accepted; "" where it was not
+	// told.
+	Start string `json:"start,omitzero"`
 }
 
 type sealed struct {
@@ -41,6 +44,8 @@ type pending struct {
 	Server fingerprint.ServerInfo `json:"server"`
 	Seen   seal.Timestamp         `json:"seen"`
 	Tools  []tool                 `json:"tools"` // by name
+	// Start is how the host started it, where that is not as it was accepted.
+	Start string `json:"start,omitzero"`
 }
 
 type tool struct {
@@ -67,6 +72,9 @@ func parseRecord(data []byte) (*record, error) {
 	if r.Since.IsZero() {
 		return nil, errors.New("since: missing or zero")
 	}
+	if len(r.Start) > maxText || r.Pending != nil && len(r.Pending.Start) > maxText {
+		return nil, fmt.Errorf("start: want at most %d bytes", maxText)
+	}
 	if err := checkTools(r.Tools, true); err != nil {
 		return nil, fmt.Errorf("tools: %w", err)
 	}
@@ -92,6 +100,9 @@ func parseRecord(data []byte) (*record, error) {
 func checkKey(key verify.FirstUseKey) error {
 	if err := checkText("host", key.Host, maxText); err != nil {
 		return err
+	}
+	if len(key.Start) > maxText || !utf8.ValidString(key.Start) {
+		return fmt.Errorf("start of %d bytes: want UTF-8, at most %d bytes", len(key.Start), maxText)
 	}
 	return checkText("server", key.Server, maxText)
 }
@@ -129,34 +140,44 @@ func checkTools(tools []tool, accepted bool) error {
 	return nil
 }
 
-// A sight is an observation that can be kept.
+// A sight is an observation that can be compared.
 type sight struct {
-	key   verify.FirstUseKey
+	key   verify.FirstUseKey // without Start
+	start string
 	now   seal.Timestamp
 	live  bool
 	info  fingerprint.ServerInfo
 	tools []tool                      // by name, without raw
 	full  map[string]fingerprint.Tool // by name
+	// unkept is why it cannot be kept, nil where it can.
+	unkept error
 }
 
-// look fingerprints what was observed.
+// named is a key as records have it, by which servers are told apart.
+func named(key verify.FirstUseKey) verify.FirstUseKey {
+	key.Start = ""
+	return key
+}
+
+// look fingerprints what was observed. What is beyond a bound is compared all the
+// same, or a server could leave the comparison by having too much.
 func look(key verify.FirstUseKey, seen verify.Observation, now time.Time) (*sight, error) {
 	if err := checkKey(key); err != nil {
 		return nil, err
-	}
-	if n := len(seen.Tools); n > maxTools {
-		return nil, fmt.Errorf("it has %d tools, and %d can be kept", n, maxTools)
 	}
 	if year := now.UTC().Year(); now.IsZero() || year < 1 || year > 9999 {
 		return nil, fmt.Errorf("it is the year %d, want 1 to 9999", year)
 	}
 	s := &sight{
-		key: key, now: seal.NewTimestamp(now), live: seen.Observed == verify.Live, info: bounded(seen.Server),
+		key: named(key), start: key.Start, now: seal.NewTimestamp(now), live: seen.Observed == verify.Live, info: bounded(seen.Server),
 		tools: make([]tool, 0, len(seen.Tools)), full: make(map[string]fingerprint.Tool, len(seen.Tools)),
 	}
+	if n := len(seen.Tools); n > maxTools {
+		s.unkept = fmt.Errorf("it has %d tools, and %d can be kept", n, maxTools)
+	}
 	for _, t := range seen.Tools {
-		if err := checkText("name", t.Name, maxName); err != nil {
-			return nil, fmt.Errorf("tool: %w", err)
+		if err := checkText("name", t.Name, maxName); err != nil && s.unkept == nil {
+			s.unkept = fmt.Errorf("tool: %w", err)
 		}
 		if _, twice := s.full[t.Name]; twice {
 			return nil, fmt.Errorf("tool %.100q stands twice", t.Name)

@@ -10,7 +10,7 @@
 //
 //	{"key": {"host", "server"}, "server": {"name", "version"}, "since", "blocked", "blocked_tools": [],
 //	 "tools": [{"name", "interface": {…}, "first_seen", "accepted_at", "raw"}],
-//	 "pending": {"server", "seen", "tools": […]}}
+//	 "pending": {"server", "seen", "tools": […], "start"}, "sealed": {"namespace", "at"}, "start"}
 //
 // with MIS §9.2's digests, in SHA-256, as interface. Beside what is accepted there
 // is at most one pending observation: the latest that differs. Meeting a server
@@ -30,11 +30,17 @@
 // They are kept with what was accepted, as bytes, so that a person can be shown the
 // words that moved.
 //
+// # Another command
+//
+// How a host starts a server (start, a digest of the caller's) is no part of its
+// name. Where it is not what was accepted the meeting says so, until somebody
+// accepts that: a project's file may swap the program under a name that is known.
+//
 // # Accepting
 //
 // Somebody who accepts names the pending observation by its digest (SHA-256 over
 // "mcp-integrity tofu pending v1" and the name and composite digest of each tool,
-// each behind its length). What was not shown to them is not accepted, however
+// each behind its length; then "start" and how it is started, where that changed). What was not shown to them is not accepted, however
 // fast a server changes.
 package tofu
 
@@ -82,6 +88,9 @@ var (
 	// ErrNotPending says that what somebody wants to accept is not what is pending:
 	// the server changed again, or another process accepted it.
 	ErrNotPending = errors.New("what is pending is not what was shown")
+	// ErrUnshown says that what is pending has tools whose words are too many to be
+	// kept and shown: each is accepted by its name.
+	ErrUnshown = errors.New("its words are too many to be shown: accept it by name")
 )
 
 // Store keeps first uses in a directory. Its methods may be called from several
@@ -136,7 +145,10 @@ func (s *Store) Meet(ctx context.Context, key verify.FirstUseKey, seen verify.Ob
 		return verify.Meeting{}, err
 	}
 	m, next := r.meet(sight)
-	if next == nil {
+	switch {
+	case m.First && m.Unkept != nil: // a first use that is not kept is none
+		return verify.Meeting{}, unavailable(fmt.Errorf("meet %.100q: %w", key.Server, m.Unkept))
+	case next == nil:
 		return m, nil
 	}
 	kept, err := s.keep(ctx, key, sight)
@@ -169,6 +181,23 @@ func (s *Store) keep(ctx context.Context, key verify.FirstUseKey, seen *sight) (
 	return m, s.put(tx, next)
 }
 
+// Blocked implements [verify.FirstUse].
+func (s *Store) Blocked(ctx context.Context, key verify.FirstUseKey) (whole bool, tools []string, err error) {
+	if err := checkKey(key); err != nil {
+		return false, nil, unavailable(fmt.Errorf("is %.100q blocked: %w", key.Server, err))
+	}
+	tx, err := s.vault.Read(ctx)
+	if err != nil {
+		return false, nil, unavailable(err)
+	}
+	defer tx.Close()
+	r, err := s.get(tx, key)
+	if r == nil || err != nil {
+		return false, nil, err
+	}
+	return r.Blocked, r.BlockedTools, nil
+}
+
 // Sealed keeps that a server had a manifest of a publisher who was expected, and
 // that what it served is what was sealed. A server that has none later was made
 // to lose it: [Store.Meet] says so until somebody forgets it. What somebody
@@ -176,7 +205,7 @@ func (s *Store) keep(ctx context.Context, key verify.FirstUseKey, seen *sight) (
 func (s *Store) Sealed(ctx context.Context, key verify.FirstUseKey, namespace string, seen verify.Observation, now time.Time) error {
 	sight, err := look(key, seen, now)
 	if err == nil {
-		err = checkText("namespace", namespace, maxName)
+		err = errors.Join(checkText("namespace", namespace, maxName), sight.unkept)
 	}
 	if err != nil {
 		return unavailable(fmt.Errorf("keep %.100q: %w", key.Server, err))
@@ -211,7 +240,7 @@ func (s *Store) get(tx *vault.Tx, key verify.FirstUseKey) (*record, error) {
 		return nil, unavailable(err)
 	}
 	r, err := parseRecord(data)
-	if err == nil && r.Key != key {
+	if err == nil && r.Key != named(key) {
 		err = fmt.Errorf("got server %.100q of %.100q, want %.100q of %.100q", r.Key.Server, r.Key.Host, key.Server, key.Host)
 	}
 	if err != nil {
@@ -260,9 +289,11 @@ type Tool struct {
 // Pending is what nobody accepted yet.
 type Pending struct {
 	// Digest is what [Store.Accept] takes.
-	Digest digest.Digest          `json:"digest"`
-	Seen   seal.Timestamp         `json:"seen"`
-	Info   fingerprint.ServerInfo `json:"info"`
+	Digest digest.Digest `json:"digest"`
+	// Restarted says that the host starts it in another way, too.
+	Restarted bool                   `json:"restarted"`
+	Seen      seal.Timestamp         `json:"seen"`
+	Info      fingerprint.ServerInfo `json:"info"`
 	// Report has the changes, with the words for a printer.
 	Report *verify.FirstUseReport `json:"first_use"`
 }

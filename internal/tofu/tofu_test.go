@@ -129,7 +129,12 @@ func TestNothing(t *testing.T) {
 
 func TestRefuses(t *testing.T) {
 	long := strings.Repeat("x", maxText+1)
-	many := verify.Observation{Observed: verify.Live, Tools: make([]fingerprint.Tool, maxTools+1)}
+	many := verify.Observation{Observed: verify.Live, Tools: make([]fingerprint.Tool, 0, maxTools+1)}
+	for i := range cap(many.Tools) {
+		tool := served(t, "a").Tools[0]
+		tool.Name = fmt.Sprint("a", i)
+		many.Tools = append(many.Tools, tool)
+	}
 	twice := served(t, "a", "a")
 	for _, c := range []struct {
 		name string
