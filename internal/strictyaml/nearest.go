@@ -8,7 +8,7 @@ const maxCompared = 64
 
 // Nearest returns the candidate that name most likely was meant to be, or "":
 // one that differs in case or punctuation only, or by an edit for every three
-// characters at most. Of equals, the first.
+// characters at most, or its plural. Of equals, the first.
 func Nearest(name string, candidates []string) string {
 	if len(name) > maxCompared {
 		return ""
@@ -18,7 +18,7 @@ func Nearest(name string, candidates []string) string {
 		least = 0 // any two short names are an edit or two apart
 	}
 	for _, c := range candidates {
-		if squash(c) == squash(name) {
+		if same := squash(name); squash(c) == same || squash(c) == plural(same) {
 			return c
 		}
 		if len(c) > maxCompared {
@@ -34,6 +34,14 @@ func Nearest(name string, candidates []string) string {
 // squash drops what is written in several ways: writeFile, write-file, write_file.
 func squash(s string) string {
 	return strings.ToLower(strings.NewReplacer("_", "", "-", "", " ", "").Replace(s))
+}
+
+// plural is the usual one: registry, registries.
+func plural(word string) string {
+	if stem, ok := strings.CutSuffix(word, "y"); ok {
+		return stem + "ies"
+	}
+	return word + "s"
 }
 
 // distance is the least number of bytes to insert, delete, replace or swap

@@ -29,6 +29,13 @@ type Format struct {
 	// Pattern says what is wanted where a text does not match the pattern of the
 	// schema at url.
 	Pattern func(url string) string
+	// Enum says what is wanted where a text is none of the values of the schema at
+	// url, "" where the nearest one may be told. For values of which one a typing
+	// slip away is a weaker one.
+	Enum func(url string) string
+	// Unit is what a number lacks that stands where the schema at url wants a text,
+	// such as the d of 30d; "" where nothing.
+	Unit func(url string) string
 	// AnyOf says what is wrong with a text that is none of the alternatives.
 	AnyOf func(text string) string
 	// PropertyNames says what is wanted of the names in a mapping that has rules
@@ -161,9 +168,9 @@ func (x *explainer) explain(v *jsonschema.ValidationError) {
 	case *kind.Minimum:
 		add(at, path, "is %s, want %s at least", n.describe(), k.Want.RatString())
 	case *kind.Type:
-		add(at, path, "%s", typeMessage(n, k.Want))
+		add(at, path, "%s", x.typeMessage(n, k.Want, v.SchemaURL))
 	case *kind.Enum:
-		add(at, path, "%s", enumMessage(n, k.Want))
+		add(at, path, "%s", x.enumMessage(n, k.Want, v.SchemaURL))
 	case *kind.Required:
 		add(at, path, "lacks %s", strings.Join(k.Missing, ", "))
 	case *kind.MinLength, *kind.MinItems:

@@ -13,7 +13,7 @@ func (x *explainer) anyOfMessage(n *Node) string {
 	return x.format.AnyOf(n.Text)
 }
 
-func enumMessage(n *Node, want []any) string {
+func (x *explainer) enumMessage(n *Node, want []any, url string) string {
 	names := make([]string, len(want))
 	for i, w := range want {
 		names[i] = fmt.Sprint(w)
@@ -21,10 +21,25 @@ func enumMessage(n *Node, want []any) string {
 	if n.Kind != String {
 		return fmt.Sprintf("is %s, want one of %s", n.describe(), strings.Join(names, ", "))
 	}
+	if x.format.Enum != nil {
+		if said := x.format.Enum(url); said != "" {
+			return fmt.Sprintf("unknown value %s, %s", Quoted(n.Text), said)
+		}
+	}
 	if guess := Nearest(n.Text, names); guess != "" {
 		return fmt.Sprintf("unknown value %s, did you mean %q?", Quoted(n.Text), guess)
 	}
 	return fmt.Sprintf("unknown value %s, want one of %s", Quoted(n.Text), strings.Join(names, ", "))
+}
+
+// typeMessage is [typeMessage], with the unit that a number lacks.
+func (x *explainer) typeMessage(n *Node, want []string, url string) string {
+	if n.Kind == Number && kindOf(want) == String && x.format.Unit != nil {
+		if unit := x.format.Unit(url); unit != "" {
+			return fmt.Sprintf("is %s, want a text with its unit: write %s%s", n.describe(), Bounded(n.Text, MaxQuoted), unit)
+		}
+	}
+	return typeMessage(n, want)
 }
 
 // typeMessage says what n is, what it should be, and how to write that.

@@ -1,13 +1,18 @@
 package trust
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/mcp-integrity/seal-action/internal/keys"
+	"github.com/mcp-integrity/seal-action/internal/strictyaml"
 	"github.com/mcp-integrity/seal-action/seal"
 )
 
@@ -64,7 +69,7 @@ type authenticator struct {
 	ancestors []*holder
 	byKeyID   map[string][]candidate // in the order of the roles
 	published bool                   // the file has publishers of the namespace
-	seen      keys.Set               // as Trust.seen
+	trust     *Trust
 	// unavailable is why a key document of the namespace's publishers could not
 	// be had.
 	unavailable error
@@ -77,7 +82,7 @@ type candidate struct {
 }
 
 func (t *Trust) authenticator(namespace string, keyless Keyless) *authenticator {
-	a := &authenticator{namespace: namespace, keyless: keyless, byKeyID: map[string][]candidate{}, seen: t.seen}
+	a := &authenticator{namespace: namespace, keyless: keyless, byKeyID: map[string][]candidate{}, trust: t}
 	a.published, a.unavailable = t.Publisher(namespace)
 	for _, h := range t.holders {
 		if !h.counts(namespace) {
@@ -166,7 +171,7 @@ func (a *authenticator) nearest(role seal.Role, c seal.Certificate) *holder {
 // byKey looks for the key, whose keyid says which it may be and no more: several
 // holders may have given their keys one name.
 func (a *authenticator) byKey(ctx context.Context, s seal.Signature, message []byte) (seal.Authenticated, error) {
-	worst := a.notFound(s.KeyID)
+	worst := a.notFound(s)
 	for _, c := range a.byKeyID[s.KeyID] {
 		auth, err := a.verify(ctx, c, s, message)
 		if err == nil {
@@ -211,7 +216,7 @@ func (a *authenticator) verify(ctx context.Context, c candidate, s seal.Signatur
 // could revoke what is not theirs: of theirs, and of all that earlier runs saw,
 // only what the key signed about itself is asked.
 func (a *authenticator) standings(c candidate) []keys.Standing {
-	all := []keys.Standing{a.seen.GivenUp(c.key)}
+	all := []keys.Standing{a.trust.seen.GivenUp(c.key)}
 	for _, o := range a.holders {
 		if o == c.holder || o.role == seal.RolePublisher && c.holder.role == seal.RolePublisher {
 			all = append(all, o.set.Standing(c.key))
@@ -223,17 +228,71 @@ func (a *authenticator) standings(c candidate) []keys.Standing {
 }
 
 // notFound is the verdict about a key that nobody has. A document may say that
-// it had one of that name, which is revoked.
-func (a *authenticator) notFound(keyID string) error {
+// it had one of that name, which is revoked. The label s.Role only chooses the
+// words.
+func (a *authenticator) notFound(s seal.Signature) error {
 	for _, h := range a.holders {
 		if len(h.set.Revocations)+len(h.set.SkippedNotices) == 0 {
 			continue
 		}
-		if err := h.set.StandingOf(keyID).Withdrawn(keyID); err != nil {
+		if err := h.set.StandingOf(s.KeyID).Withdrawn(s.KeyID); err != nil {
 			return err
 		}
 	}
-	return failure(seal.CodeSignatureKeyNotFound, "keyid %.100q: it is none of the %d names of keys that the trust file has for the namespace %.200q", keyID, len(a.byKeyID), a.namespace)
+	role := cmp.Or(s.Role, seal.RolePublisher)
+	return failure(seal.CodeSignatureKeyNotFound, "keyid %.100q: %s", s.KeyID, a.expects(role))
+}
+
+// maxListed is how many names an error lists; the rest it counts.
+const maxListed = 5
+
+// expects says whom the file has in a role, to somebody who signed with a key.
+func (a *authenticator) expects(role seal.Role) string {
+	var names, certificates []string
+	for _, h := range a.holders {
+		if h.role != role {
+			continue
+		}
+		for _, k := range h.known {
+			names = append(names, strconv.Quote(strictyaml.Bounded(k.KeyID, strictyaml.MaxQuoted)))
+		}
+		if id := h.identity; id != nil {
+			certificates = append(certificates, cmp.Or(id.SAN, id.Repository, id.Owner))
+		}
+	}
+	switch {
+	case len(names) > 0:
+		return fmt.Sprintf("the trust file has other keys of a %s for the namespace %.200q: %s", role, a.namespace, listed(names))
+	case len(certificates) > 0:
+		return fmt.Sprintf("the trust file expects a certificate of %s as %s of the namespace %.200q, and the manifest is signed by a key", listed(certificates), role, a.namespace)
+	case role == seal.RolePublisher && a.published:
+		return fmt.Sprintf("the trust file has no usable key of a publisher for the namespace %.200q", a.namespace)
+	case role == seal.RolePublisher:
+		return fmt.Sprintf("the trust file has no publisher for the namespace %.200q (it has: %s)", a.namespace, listed(a.trust.namespaces()))
+	}
+	return fmt.Sprintf("the trust file has no %.40s for the namespace %.200q", role, a.namespace)
+}
+
+// namespaces are those that have publishers, each once.
+func (t *Trust) namespaces() []string {
+	all := map[string]bool{}
+	for _, h := range t.holders {
+		if h.role == seal.RolePublisher {
+			all[h.namespace] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(all))
+}
+
+func listed(names []string) string {
+	if len(names) == 0 {
+		return "none"
+	}
+	text := strings.Join(names[:min(len(names), maxListed)], ", ")
+	if more := len(names) - maxListed; more > 0 {
+		text += fmt.Sprintf(" and %d more", more)
+	}
+	return text
 }
 
 // worse is the error that says more: that a key is revoked before a signature

@@ -326,3 +326,29 @@ func TestNoCertificate(t *testing.T) {
 		}
 	}
 }
+
+// TestNotFoundSays: who signed with a key that the file does not have hears whom
+// it has.
+func TestNotFoundSays(t *testing.T) {
+	s := newScene(t, "p", "q", "r")
+	s.by("p", seal.RolePublisher, seal.TypeManifestSigned, 0)
+	s.by("p", seal.RoleScanner, seal.TypeMalwareScanClean, 0)
+	publisher, scanner := s.envelope.Signatures[0], s.envelope.Signatures[1]
+	for name, c := range map[string]struct {
+		trust string
+		by    seal.Signature
+		want  string
+	}{
+		"no publisher":        {"publishers: [{namespace: com.a, key: q}, {namespace: com.b, key: q}]\n", publisher, `the trust file has no publisher for the namespace "io.github.acme" (it has: com.a, com.b)`},
+		"none at all":         {"scanners: [{name: a, key: q}]\n", publisher, `(it has: none)`},
+		"by a certificate":    {"publishers: [{namespace: io.github.acme, identity: {repository: acme/x}}]\n", publisher, `the trust file expects a certificate of https://github.com/acme/x as publisher of the namespace "io.github.acme", and the manifest is signed by a key`},
+		"by other keys":       {"publishers: [{namespace: io.github.acme, key: q}, {namespace: io.github.acme, key: r}]\n", publisher, `other keys of a publisher for the namespace "io.github.acme": "q", "r"`},
+		"no scanner":          {"publishers: [{namespace: io.github.acme, key: q}]\n", scanner, `the trust file has no scanner for the namespace "io.github.acme"`},
+		"a scanner's own key": {"scanners: [{name: a, key: r}]\n", scanner, `other keys of a scanner for the namespace "io.github.acme": "r"`},
+	} {
+		_, err := s.trust(c.trust).Authenticator(sealtest.Namespace, verified).Authenticate(t.Context(), c.by, nil)
+		if seal.CodeOf(err, 0) != seal.CodeSignatureKeyNotFound || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: got %v, want %s", name, err, c.want)
+		}
+	}
+}

@@ -33,6 +33,18 @@ var format = &strictyaml.Format{
 	Filename: Filename, Schema: schemaJSON, SchemaID: SchemaID,
 	InsteadOfMerge: "every entry is written where it stands",
 	Pattern:        patternMessage,
+	Enum: func(url string) string {
+		if strings.HasSuffix(url, "/policy") { // the nearest could be the laxest
+			return "want report_only, warn_below_level_N or block_below_level_N with N from 0 to 3"
+		}
+		return ""
+	},
+	Unit: func(url string) string {
+		if strings.HasSuffix(url, "/max_age") {
+			return "d"
+		}
+		return ""
+	},
 	Elsewhere: []strictyaml.Place{
 		{Def: "identity", Name: "identity"},
 		{Def: "holder", Name: "an element of holders"},
