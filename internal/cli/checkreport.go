@@ -141,7 +141,7 @@ func (r *checkRun) line(p *page, c checkedServer, s *checked) {
 	p.failsFor(c.Result)
 	if f := c.Result.FirstUse; f != nil && len(f.Changes) > 0 {
 		p.words(f)
-		p.line("  to accept: %s", acceptHint(f))
+		p.line("  to accept: %s", acceptHint(f, r.stateWords()...))
 	}
 	for _, skip := range c.Result.Skipped {
 		if c.Outcome == seal.Undecided {

@@ -7,9 +7,13 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
 	"sync"
 
 	"github.com/kballard/go-shellquote"
+	"github.com/opencontainers/go-digest"
 
 	"github.com/mcp-integrity/seal-action/internal/audit"
 	"github.com/mcp-integrity/seal-action/internal/fetch"
@@ -219,15 +223,28 @@ func (i *invocation) met(ctx context.Context, v *verifier, key verify.FirstUseKe
 	}
 }
 
+// stateWords are the words that name where this run keeps what it saw, where its
+// caller named that.
+func (i *invocation) stateWords() []string {
+	if i.has("memory") && i.given("memory") {
+		return []string{"--memory", i.str("memory")}
+	}
+	return nil
+}
+
 // ownHost is the host application of servers that are named on our own command
 // line.
 const ownHost = "mcp-integrity"
 
 // name is a server as its user names it: by its URL, or by its command and where
-// that runs.
+// that runs. It is kept and printed: what looks secret stands in it by its digest.
 func (s *surface) name() string {
 	if s.target.URL != "" {
-		return fetch.PublicURL(s.target.URL)
+		name := fetch.PublicURL(s.target.URL)
+		if u, err := url.Parse(s.target.URL); err == nil && u.RawQuery != "" {
+			name += "?" + short(u.RawQuery)
+		}
+		return name
 	}
 	if !s.live() {
 		return "snapshot " + s.snapshot
@@ -236,8 +253,30 @@ func (s *surface) name() string {
 	if err != nil {
 		dir = s.target.Dir
 	}
-	return shellquote.Join(s.target.Command...) + " in " + dir
+	return shellquote.Join(withoutSecrets(s.target.Command)...) + " in " + dir
 }
+
+// secretFlag is a flag whose value is most likely a secret.
+var secretFlag = regexp.MustCompile(`(?i)^--?[a-z0-9_-]*(key|token|secret|passw|credential|auth|bearer)[a-z0-9_-]*(=|$)`)
+
+// withoutSecrets has digests in the place of the values of such flags.
+func withoutSecrets(argv []string) []string {
+	quiet := slices.Clone(argv)
+	for n, word := range argv {
+		flag, value, joined := strings.Cut(word, "=")
+		switch {
+		case !secretFlag.MatchString(word):
+		case joined:
+			quiet[n] = flag + "=" + short(value)
+		case n+1 < len(argv) && !strings.HasPrefix(argv[n+1], "-"):
+			quiet[n+1] = short(argv[n+1])
+		}
+	}
+	return quiet
+}
+
+// short tells texts apart without showing them.
+func short(text string) string { return "sha256:" + digest.FromString(text).Encoded()[:16] }
 
 // log appends what happened to the audit log (MIS §20.3). A run that cannot be
 // logged, though it was asked to, is not decided.

@@ -39,13 +39,14 @@ func (p *page) words(r *verify.FirstUseReport) {
 	}
 }
 
-// acceptHint is how what was just shown is accepted.
-func acceptHint(r *verify.FirstUseReport) string {
+// acceptHint is how what was just shown is accepted; state is where it is kept,
+// where that was named.
+func acceptHint(r *verify.FirstUseReport, state ...string) string {
 	words := []string{"mcp-integrity", "tofu", "accept", r.Server, "--pending", string(r.Pending)}
 	if r.Host != ownHost {
 		words = append(words, "--host", r.Host)
 	}
-	return shellWords(words...)
+	return shellWords(append(words, state...)...)
 }
 
 // tofuActions are what tofu does, by their names.
@@ -135,7 +136,7 @@ func (r *tofuRun) list(ctx context.Context) error {
 		if e.Pending != nil {
 			p.line("  changed on %s, and nobody has accepted that:", e.Pending.Seen.Format("2006-01-02"))
 			p.words(e.Pending.Report)
-			p.line("  to accept: %s", acceptHint(e.Pending.Report))
+			p.line("  to accept: %s", acceptHint(e.Pending.Report, r.stateWords()...))
 		}
 	}
 	if len(entries) == 0 {
@@ -174,7 +175,7 @@ func (r *tofuRun) accept(ctx context.Context) error {
 		if err := r.print("-", p.Bytes()); err != nil {
 			return err
 		}
-		return usagef("--pending is missing: what is accepted is what you have seen").withHint("%s", acceptHint(pending.Report))
+		return usagef("--pending is missing: what is accepted is what you have seen").withHint("%s", acceptHint(pending.Report, r.stateWords()...))
 	}
 	err := r.store.Accept(ctx, r.entry.FirstUseKey, digest.Digest(r.str("pending")), r.Now(), r.invocation.list("tool")...)
 	if err != nil {

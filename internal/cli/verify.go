@@ -276,7 +276,7 @@ func (i *invocation) printResult(r *verify.Result) error {
 // hint names the command that helps with the commonest failures.
 func (i *invocation) hint(r *verify.Result) {
 	if f := r.FirstUse; f != nil && f.Pending != "" {
-		i.talk("hint: look at what moved; then %s, or tofu block", ourLines(acceptHint(f)))
+		i.talk("hint: look at what moved; then %s, or tofu block", ourLines(acceptHint(f, i.stateWords()...)))
 		return
 	}
 	for _, e := range r.Errors {
