@@ -24,8 +24,8 @@
 //
 //	                  speaks against (a finding)    suppressed            neither
 //	sarif             kind fail at level error or   every suppression     kind pass, notApplicable,
-//	                  warning; any level with a     accepted (which is    informational; level note or
-//	                  security-severity above 0     also the default)     none; baselineState absent
+//	                  warning; any level with a     external and accepted informational; level note or
+//	                  security-severity above 0     (also the default)    none; baselineState absent
 //	trivy             Vulnerabilities, Secrets,     ModifiedFindings      Misconfigurations with
 //	                  Licenses; Misconfigurations   ignored, fixed or     Status PASS
 //	                  but PASS and EXCEPTION;       not_affected;
@@ -38,6 +38,9 @@
 //	                  generic findings
 //	mcp-scanner       is_safe false; an analyzer    meta_analysis         analyzers at SAFE
 //	                  with findings or a severity   .filtered_count
+//
+// A SARIF suppression of kind inSource is a comment in the code that was scanned:
+// its author's word about their own work, and no reason to count less.
 //
 // A SARIF result without level has its rule's default, which is "warning" where
 // the rule has none (§3.27.10); where a run overrides the configuration of rules
@@ -54,7 +57,7 @@
 //	             start; results of kind open or review; properties kept in
 //	             other files
 //	trivy        no Results, or none with a Class; an end-of-life system (EOSL)
-//	grype        no source, or one of type unknown; a database that reports an
+//	grype        no source, or one of type unknown or without a target; a database that reports an
 //	             error; an alert that a distribution is disabled or end-of-life
 //	osv-scanner  no package (a clean run lists them with --all-packages only)
 //	mcp-scanner  no result; a status that is not completed; no analyzer
@@ -66,6 +69,17 @@
 // applied before it wrote (--severity, --ignore-unfixed, .trivyignore without
 // --show-suppressed), osv-scanner's IgnoredVulns, an empty directory given to
 // grype. The report's digest is in the findings, for whom it may concern.
+//
+// # What bears out what
+//
+// A scanner's report says something about some of the types of MIS §14.4, and
+// nothing about the others; see [Report.Supports].
+//
+//	malware_scan_clean, types of one's own               every format
+//	side_effects_verified, no_prompt_injection_detected  sarif, mcp-scanner
+//	code_review_passed, security_audit_passed            sarif
+//	namespace_verified, schema_validated,                none
+//	manifest_signed
 //
 // # Findings
 //

@@ -127,6 +127,9 @@ func (r *reader) grypeSource(source *grypeSource) error {
 		if err := strictjson.DecodeOpen(source.Target, &name); err != nil {
 			return err
 		}
+		if name == "" {
+			r.gap("it does not say what grype looked at")
+		}
 		r.target(name, "", false)
 		return nil
 	case '{':
@@ -138,6 +141,9 @@ func (r *reader) grypeSource(source *grypeSource) error {
 	image.RepoDigests.each = func(d *string) { r.target(*d, *d, true) }
 	if err := strictjson.DecodeOpen(source.Target, &image); err != nil {
 		return err
+	}
+	if image.UserInput+image.ImageID+image.ManifestDigest == "" && image.RepoDigests.n == 0 {
+		r.gap("it does not say what grype looked at")
 	}
 	r.target(image.UserInput, image.ManifestDigest, true)
 	r.target(image.UserInput, image.ImageID, true)

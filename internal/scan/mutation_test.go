@@ -16,7 +16,7 @@ func TestEveryVerdictCounts(t *testing.T) {
 		sarifPass = `{"ruleId":"EX001","message":{"text":"an example"},"locations":[{"physicalLocation":{"artifactLocation":{"uri":"src/a.js"}}}],"kind":"pass"}`
 		sarifNote = `{"ruleId":"EX003",`
 		sarifInv  = `"executionSuccessful":true,`
-		waived    = `"suppressions":[{"kind":"inSource"}]`
+		waived    = `"suppressions":[{"kind":"external"}]`
 		accepted  = `"status":"accepted"`
 		osr       = `"Class":"os-pkgs",`
 		exception = `"Status":"EXCEPTION"`
@@ -77,11 +77,15 @@ func TestEveryVerdictCounts(t *testing.T) {
 		{"sarif-clean", `"runs":[`, `"runs":[{"tool":{"driver":{"name":"examplelint","version":"1.4.3"}},"results":[]},`, refused},
 		{"sarif-suppressed", waived, `"suppressions":[]`, failing},
 		{"sarif-suppressed", waived, `"suppressions":null`, failing},
-		{"sarif-suppressed", waived, `"Suppressions":[{"kind":"inSource"}]`, failing},
+		{"sarif-suppressed", waived, `"Suppressions":[{"kind":"external"}]`, failing},
 		{"sarif-suppressed", accepted, `"status":"rejected"`, failing},
 		{"sarif-suppressed", accepted, `"status":"underReview"`, failing},
 		{"sarif-suppressed", accepted, `"status":"Accepted"`, failing},
-		{"sarif-suppressed", waived, `"suppressions":[{"kind":"inSource"},{"kind":"external","status":"rejected"}]`, failing},
+		{"sarif-suppressed", waived, `"suppressions":[{"kind":"external"},{"kind":"external","status":"rejected"}]`, failing},
+		{"sarif-suppressed", waived, `"suppressions":[{"kind":"inSource"}]`, failing},
+		{"sarif-suppressed", waived, `"suppressions":[{"kind":"inSource","status":"accepted"}]`, failing},
+		{"sarif-suppressed", waived, `"suppressions":[{"kind":"inSource"},{"kind":"external"}]`, failing},
+		{"sarif-suppressed", waived, `"suppressions":[{"status":"accepted"}]`, failing},
 		{"sarif-incomplete", `"executionSuccessful":false`, `"executionSuccessful":true`, clean},
 
 		{"trivy-clean", osr, osr + `"Vulnerabilities":[{}],`, failing},
@@ -118,6 +122,10 @@ func TestEveryVerdictCounts(t *testing.T) {
 		{"grype-clean", `"type":"image"`, `"type":"unknown"`, incomplete},
 		{"grype-clean", `"type":"image","target":`, `"type":"image","Target":`, incomplete},
 		{"grype-clean", `"type":"image","target":`, `"type":"directory","target":"/src","x":`, clean},
+		{"grype-clean", `"type":"image","target":`, `"type":"directory","target":"","x":`, incomplete},
+		{"grype-clean", `"type":"image","target":`, `"type":"image","target":{},"x":`, incomplete},
+		{"grype-clean", `"type":"image","target":`, `"type":"image","target":{"tags":["x"]},"x":`, incomplete},
+		{"grype-clean", `"type":"image","target":`, `"type":"image","target":{"userInput":"x"},"x":`, clean},
 		{"grype-clean", `"source":`, `"Source":`, incomplete},
 		{"grype-clean", `"valid":true`, `"valid":false`, incomplete},
 		{"grype-clean", `"valid":true`, `"valid":true,"error":"stale"`, incomplete},

@@ -105,19 +105,29 @@ type sarifArtifact struct {
 	target bool
 }
 
+type sarifSuppression struct {
+	Kind   string `json:"kind"`
+	Status string `json:"status"`
+}
+
+// accepted says that somebody beside the code waved the result through (§3.35). A
+// suppression in the source is a comment by whoever wrote the code that was
+// scanned: the party that the scan is about.
+func (s sarifSuppression) accepted() bool {
+	return s.Kind == "external" && (s.Status == "" || s.Status == "accepted")
+}
+
 type sarifResult struct {
 	RuleID    string `json:"ruleId"`
 	RuleIndex *int64 `json:"ruleIndex"`
 	Rule      struct {
 		ID string `json:"id"`
 	} `json:"rule"`
-	Kind         string `json:"kind"`
-	Level        string `json:"level"`
-	Baseline     string `json:"baselineState"`
-	Suppressions list[struct {
-		Status string `json:"status"`
-	}] `json:"suppressions"`
-	Properties sarifScore `json:"properties"`
+	Kind         string                 `json:"kind"`
+	Level        string                 `json:"level"`
+	Baseline     string                 `json:"baselineState"`
+	Suppressions list[sarifSuppression] `json:"suppressions"`
+	Properties   sarifScore             `json:"properties"`
 
 	accepted int
 }
@@ -229,10 +239,8 @@ func (r *reader) sarifRun(run *sarifRun) {
 
 	results := list[sarifResult]{
 		start: func(v *sarifResult) {
-			v.Suppressions.each = func(s *struct {
-				Status string `json:"status"`
-			}) {
-				if s.Status == "" || s.Status == "accepted" {
+			v.Suppressions.each = func(s *sarifSuppression) {
+				if s.accepted() {
 					v.accepted++
 				}
 			}
@@ -259,8 +267,8 @@ func (r *reader) sarifResult(run *sarifRun, v *sarifResult) {
 		r.Counts.Passed++ // it was in an earlier run, and is no more
 		return
 	}
-	// One rejected or pending suppression is one too many: the standard leaves
-	// a mixture to the reader.
+	// One suppression that does not count is one too many: the standard leaves a
+	// mixture to the reader.
 	if v.Suppressions.n > 0 && v.accepted == v.Suppressions.n {
 		r.Suppressed++
 		return
