@@ -27,9 +27,11 @@
 package verify
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -345,15 +347,28 @@ func (r *run) identity() {
 }
 
 // publisher is the publisher's attestation that says most: one that is expected
-// before one that is not.
+// before one that is not, and then a certificate, which names its source, before a
+// key. Where the signatures stand decides nothing.
 func (r *run) publisher() seal.Attestation {
-	var best *seal.Attestation
-	for i, a := range r.opened.Attestations {
-		if a.Role == seal.RolePublisher && (best == nil || best.Unexpected != nil && a.Unexpected == nil) {
-			best = &r.opened.Attestations[i]
+	var all []seal.Attestation // never empty: Open gives none without a publisher
+	for _, a := range r.opened.Attestations {
+		if a.Role == seal.RolePublisher {
+			all = append(all, a)
 		}
 	}
-	return *best // Open gives none without a publisher
+	rank := func(a seal.Attestation) int {
+		n := 0
+		if a.Unexpected != nil {
+			n = 2
+		}
+		if a.Certificate == nil {
+			n++
+		}
+		return n
+	}
+	return slices.MinFunc(all, func(a, b seal.Attestation) int {
+		return cmp.Or(cmp.Compare(rank(a), rank(b)), cmp.Compare(a.Identity, b.Identity))
+	})
 }
 
 // needed makes every expectation hold that the caller named: a key does not
