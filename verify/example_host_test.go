@@ -2,6 +2,9 @@ package verify_test
 
 import (
 	"context"
+	"crypto/ed25519"
+	"crypto/sha256"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -12,7 +15,6 @@ import (
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 	"github.com/opencontainers/go-digest"
 
-	"github.com/mcp-integrity/seal-action/internal/keys"
 	"github.com/mcp-integrity/seal-action/seal"
 	"github.com/mcp-integrity/seal-action/seal/fingerprint"
 	"github.com/mcp-integrity/seal-action/verify"
@@ -189,8 +191,9 @@ func addForecast(server *mcp.Server, description string) {
 
 // sealedRelease is what mcp-integrity seal does for a publisher.
 func sealedRelease() (seal.PublicKey, []byte) {
-	key, err := keys.Generate(keys.Ed25519, "acme-2026")
+	public, private, err := ed25519.GenerateKey(nil)
 	must(err)
+	key := signer{"acme-2026", private}
 	tool, err := fingerprint.ParseTool([]byte(`{"name":"forecast","description":"Tells the weather.","inputSchema":{"type":"object"}}`))
 	must(err)
 	digests, err := fingerprint.Of(tool, digest.SHA256)
@@ -212,7 +215,23 @@ func sealedRelease() (seal.PublicKey, []byte) {
 	must(envelope.Attest(key, seal.Statement{Role: seal.RolePublisher, Type: seal.TypeManifestSigned, Timestamp: now}))
 	data, err := envelope.Marshal()
 	must(err)
-	return key.Public().Seal(), data
+	return seal.PublicKey{KeyID: key.id, Key: public, Thumbprint: thumbprint(public)}, data
+}
+
+// A signer is a [seal.Signer] with an Ed25519 key.
+type signer struct {
+	id  string
+	key ed25519.PrivateKey
+}
+
+func (s signer) KeyID() string                       { return s.id }
+func (s signer) Sign(message []byte) ([]byte, error) { return ed25519.Sign(s.key, message), nil }
+
+// thumbprint is RFC 7638's of an Ed25519 key: SHA-256 over the members that make
+// the key, in their order.
+func thumbprint(key ed25519.PublicKey) string {
+	sum := sha256.Sum256(fmt.Appendf(nil, `{"crv":"Ed25519","kty":"OKP","x":%q}`, base64.RawURLEncoding.EncodeToString(key)))
+	return base64.RawURLEncoding.EncodeToString(sum[:])
 }
 
 func must(err error) {
