@@ -21,7 +21,8 @@
 // makes (Problem, Server.Problem, String, and what fmt prints of a Server) has
 // a value of env, headers or args, or anything of a URL beyond its host;
 // what the JSON library says of a bad text is not passed on, as it may quote
-// it. Server.Display shows arguments, with what looks secret left out.
+// it. Server.Display shows arguments, and the environment as far as it decides what
+// runs, with what looks secret left out.
 //
 // # Known limits
 //
@@ -75,6 +76,8 @@ type Server struct {
 	File   string // the file that names it
 	Line   int    // the line of its name in File, from 1
 	Name   string // its name in that client
+	// Project is the directory of the project that it is configured for; "" is any.
+	Project string
 
 	// Of a server over standard input and output. Variables are replaced.
 	// What can hold secrets stays out of JSON.
@@ -163,7 +166,6 @@ type finder struct {
 	loaded   string          // the file that doc was read from
 	doc      *document
 	servers  []Server
-	owners   []string // of each server, the project that it belongs to
 	problems []Problem
 	switches []switched
 	managed  map[string]bool // clients whose managed file rules alone
@@ -263,12 +265,12 @@ func (f *finder) entries(src *source, at place, doc *document, where hit) {
 			return
 		}
 		owner := at.owner(where)
-		s := Server{Client: src.client, Scope: src.scope, File: at.file, Line: doc.line(m.at), Name: m.name, Dir: owner}
+		s := Server{Client: src.client, Scope: src.scope, File: at.file, Line: doc.line(m.at), Name: m.name, Project: owner, Dir: owner}
 		e := entry{Server: &s, dialect: src.read, vars: f.vars(src, at, s.Dir), goos: f.GOOS}
 		for _, b := range e.decode(doc, m.value) {
 			f.problem(src.client, at.file, b.line, "%s", b.text)
 		}
-		f.servers, f.owners = append(f.servers, s), append(f.owners, owner)
+		f.servers = append(f.servers, s)
 	}
 }
 
@@ -293,7 +295,7 @@ func (f *finder) applySwitches() {
 		}
 		s.Disabled = s.Disabled || slices.ContainsFunc(f.switches, func(w switched) bool {
 			return w.client == s.Client && w.name == s.Name && slices.Contains(w.scopes, s.Scope) &&
-				(w.dir == "" || sameDir(w.dir, f.owners[i]))
+				(w.dir == "" || sameDir(w.dir, s.Project))
 		})
 	}
 }

@@ -12,8 +12,8 @@ import (
 	"maps"
 	"net/url"
 	"path"
-	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -85,6 +85,36 @@ func writeMap(h hash.Hash, m map[string]string) {
 	}
 }
 
+// KnownAs is the name under which what is known of the server is kept from run to
+// run, such as its first use: its name in its client, and whose that is. Servers of
+// one name in two files, scopes or projects are two. How it starts has no part in
+// it: that is [Server.Identity], to be compared under the name. The parts that are
+// not plain are quoted, so that no name reads as that of another server.
+func (s Server) KnownAs() string {
+	text := namePart(s.Name) + " in " + namePart(s.File) + ", " + s.Scope
+	if s.Scope == scopeLocal { // one file has those of all projects
+		text += " of " + namePart(s.Project)
+	}
+	return text
+}
+
+func namePart(s string) string {
+	for i := range len(s) {
+		if !isWord(s[i]) && !strings.ContainsRune(`@+.:/\-~`, rune(s[i])) {
+			return strconv.Quote(s)
+		}
+	}
+	if s == "" {
+		return `""`
+	}
+	return s
+}
+
+// Origin is where the server is configured, for whom, and at which line, escaped.
+func (s Server) Origin() string {
+	return fmt.Sprintf("%s, %s:%d", s.Scope, escape.TerminalLimit(s.File, maxPath), s.Line)
+}
+
 // String names the server without a value of its configuration: client, scope,
 // name, the last part of the command or the host, the place.
 func (s Server) String() string {
@@ -108,85 +138,4 @@ func (s Server) host() string {
 		return "no command"
 	}
 	return fmt.Sprintf("%.100q", u.Scheme+"://"+u.Host)
-}
-
-// Bounds of what Display shows.
-const (
-	maxShown    = 100 // bytes of an argument
-	maxShownAll = 50  // arguments
-)
-
-var (
-	// A word that names a secret, in a flag or in front of a `=`.
-	secretName = regexp.MustCompile(`(?i)token|secret|passw|passphrase|pwd|credential|auth|bearer|api[-_]?key|access[-_]?key|private|[-_]key$|^-*key$|header|cookie|dsn|connection`)
-	// NAME=value as docker's -e and env take it.
-	assignment = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*=`)
-	// How tokens of well-known services begin.
-	tokenStart = regexp.MustCompile(`^(sk-|pk-|gh[pousr]_|github_pat_|glpat-|xox[a-z]-|AKIA|ASIA|AIza|eyJ|npm_|hf_|ya29\.)`)
-	// A long word of nothing but what tokens are made of.
-	tokenBody = regexp.MustCompile(`^[A-Za-z0-9+_=-]{32,}$`)
-)
-
-const hidden = "***"
-
-// Display is the command line, or the URL's host, for the eyes of the person who
-// is asked whether to start it: variables stand unreplaced, and what looks
-// secret is left out. This is a guess, made on the careful side: do not store it.
-func (s Server) Display() string {
-	if s.Command == "" {
-		return s.host()
-	}
-	args := s.Written
-	if len(args) != len(s.Args) {
-		args = s.Args
-	}
-	words := []string{quoteWord(s.Command)}
-	secretNext := false
-	for i, a := range args {
-		if i == maxShownAll {
-			words = append(words, fmt.Sprintf("… (%d more)", len(args)-i))
-			break
-		}
-		word := mask(a)
-		if secretNext {
-			word = hidden
-		}
-		flag := strings.HasPrefix(a, "-")
-		secretNext = flag && !strings.Contains(a, "=") && secretName.MatchString(a)
-		if flag && !strings.Contains(a, "=") {
-			word = quoteWord(a)
-		}
-		words = append(words, word)
-	}
-	return strings.Join(words, " ")
-}
-
-// mask returns one argument without what looks secret.
-func mask(a string) string {
-	if name, _, ok := strings.Cut(a, "="); ok && (assignment.MatchString(a) || secretName.MatchString(name)) {
-		return quoteWord(name + "=" + hidden)
-	}
-	if u, err := url.Parse(a); err == nil && u.Host != "" {
-		if u.User == nil && u.RawQuery == "" && u.Fragment == "" && len(u.Path) <= 1 {
-			return quoteWord(a)
-		}
-		return quoteWord(u.Scheme + "://" + u.Host + "/" + hidden)
-	}
-	if strings.Contains(a, "://") || tokenStart.MatchString(a) || tokenBody.MatchString(a) || (secretName.MatchString(a) && strings.ContainsAny(a, ": ")) {
-		return hidden
-	}
-	return quoteWord(a)
-}
-
-// quoteWord quotes what is not plain and cuts what is long.
-func quoteWord(a string) string {
-	for i := range len(a) {
-		if !isWord(a[i]) && !strings.ContainsRune("@%+=:,./*-${}[]^~", rune(a[i])) || len(a) > maxShown {
-			return fmt.Sprintf("%.*q", maxShown, a)
-		}
-	}
-	if a == "" {
-		return `""`
-	}
-	return a
 }

@@ -98,7 +98,7 @@ func TestDisplay(t *testing.T) {
 		{Server{Command: "c", Args: []string{"sk-abc", "ghp_abc", strings.Repeat("aB3", 20)}}, "c *** *** ***"},
 		{Server{Command: "c", Args: []string{secret}, Written: []string{"${TOKEN}"}}, "c ${TOKEN}"},
 		{Server{Command: "c", Args: []string{"a b", "", "\x1b[2J", "x\ny", "\u202e"}}, `c "a b" "" "\x1b[2J" "x\ny" "\u202e"`},
-		{Server{Command: "c", Args: []string{strings.Repeat("a/", 100)}}, "c \"" + strings.Repeat("a/", 50) + "\""},
+		{Server{Command: "c", Args: []string{strings.Repeat("a/", 300)}}, "c \"" + strings.Repeat("a/", 250) + "\"… (100 more bytes)"},
 		{Server{Command: "c", Args: make([]string, 52)}, "c" + strings.Repeat(` ""`, 50) + " … (2 more)"},
 		{Server{URL: "https://me:" + secret + "@h.example/" + secret + "?" + secret}, `"https://h.example"`},
 		{Server{}, "no command"},
