@@ -134,3 +134,23 @@ func TestKnownAs(t *testing.T) {
 		t.Error("the command is part of the name, or not of the identity")
 	}
 }
+
+// FuzzDisplay: whatever stands in a configuration, what is shown is one bounded line,
+// and a shell's code is in it.
+func FuzzDisplay(f *testing.F) {
+	f.Add("npx", "--token", "x y", "NODE_OPTIONS", "http://u:p@h/")
+	f.Add("cmd", "/c", "a\x00\u202e& b", "", "\xff")
+	f.Fuzz(func(t *testing.T, command, a, b, name, value string) {
+		s := Server{Command: command, Args: []string{a, b}, Env: map[string]string{name: value}}
+		got := s.Display()
+		if command != "" && strings.ContainsFunc(got, func(r rune) bool { return r < ' ' || r == 0x7f || r == '\u202e' }) {
+			t.Errorf("got %q", got)
+		}
+		if len(got) > 6*(4*maxShown+maxShownName)+200 {
+			t.Errorf("got %d bytes", len(got))
+		}
+		if code := (Server{Command: "sh", Args: []string{"-c", b}}).Display(); !strings.Contains(code, quoteWord(b)) {
+			t.Errorf("%q is shown as %s", b, code)
+		}
+	})
+}
