@@ -73,6 +73,7 @@ var doubtful = map[seal.Code]bool{
 	seal.CodeFirstUseChanged:        true,
 	seal.CodeFirstUseBlocked:        true,
 	seal.CodeRuleBroken:             true,
+	seal.CodeServerMismatch:         true,
 	seal.CodeRevocationDropped:      true,
 	seal.CodeArtifactUnverifiable:   true,
 	seal.CodeChainUnavailable:       true,
@@ -91,7 +92,10 @@ type decider struct {
 func deciderOf(v *Verifier, r *Result) decider {
 	d := decider{policy: v.Policy, undecided: r.Outcome == seal.Undecided}
 	d.unexpected = r.Publisher != nil && !r.Publisher.Expected
-	d.ruleBroken = slices.ContainsFunc(r.Advisories, func(f Finding) bool { return f.Code == seal.CodeRuleBroken })
+	// A sibling's manifest is a doubt like a broken rule.
+	d.ruleBroken = slices.ContainsFunc(r.Advisories, func(f Finding) bool {
+		return f.Code == seal.CodeRuleBroken || f.Code == seal.CodeServerMismatch
+	})
 	if r.Outcome == seal.Fail {
 		// A run that fails for one tool does not say whether it would have been
 		// undecided for the others: what was looked for and skipped counts so.

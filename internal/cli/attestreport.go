@@ -74,6 +74,9 @@ func (r *attestRun) fromReport(path string, into map[string]jsontext.Value) erro
 	if err != nil {
 		return failsf("--from %s: %w", path, err)
 	}
+	if err := rep.Supports(r.statement.Type); err != nil {
+		return failsf("%s is not attested from %s: %w", r.statement.Type, path, err)
+	}
 	clean := rep.Clean()
 	switch negative := seal.Negative(r.statement.Type); {
 	case !negative && clean != nil:

@@ -18,6 +18,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/mcp-integrity/seal-action/internal/clients"
+	"github.com/mcp-integrity/seal-action/internal/escape"
 	"github.com/mcp-integrity/seal-action/seal"
 	"github.com/mcp-integrity/seal-action/verify"
 )
@@ -25,6 +26,9 @@ import (
 // maxAtOnce is how many servers run side by side: each is somebody's program,
 // with a runtime of its own.
 const maxAtOnce = 4
+
+// maxServerName bounds a server's name where it is listed, in bytes.
+const maxServerName = 100
 
 // checkRun is one run of check.
 type checkRun struct {
@@ -108,7 +112,7 @@ func (r *checkRun) announce() {
 		r.warn("%s: %s", p.Client, p)
 	}
 	for _, s := range r.servers {
-		r.note("%s, %s: %s", s.Client, s.Name, r.start(s))
+		r.note("%s, %s (%s): %s", s.Client, escape.TerminalLimit(s.Name, maxServerName), s.Origin(), r.start(s))
 	}
 }
 
@@ -216,17 +220,10 @@ func (r *checkRun) checkOne(ctx context.Context, s *checked, surface *once) *onc
 		v.surface, v.Server = surface, surface
 	}
 	v.Found = r.found()
-	s.result, s.err = one.verdict(ctx, v, verify.FirstUseKey{Host: s.Client, Server: s.named()})
-	return v.surface
-}
-
-// named is a server as its client knows it. A project's server is not that of
-// another project.
-func (s *checked) named() string {
-	if s.Scope == "user" {
-		return s.Name
+	if s.err = one.acquaint(v, verify.FirstUseKey{Host: s.Client, Server: s.KnownAs(), Start: s.Identity()}); s.err == nil {
+		s.result, s.err = one.verdict(ctx, v)
 	}
-	return s.Name + " in " + s.File
+	return v.surface
 }
 
 // only is a command line that verifies one server, by the trust of this run.
@@ -259,15 +256,17 @@ func (r *checkRun) only(s *checked) (*invocation, error) {
 	return one, nil
 }
 
-// verdict is runVerify for a server that a host knows by key, without its
-// printing.
-func (i *invocation) verdict(ctx context.Context, v *verifier, key verify.FirstUseKey) (*verify.Result, error) {
+// verdict is runVerify for a server that a host knows, without its printing.
+func (i *invocation) verdict(ctx context.Context, v *verifier) (*verify.Result, error) {
+	if blocked := v.Blocked(ctx); blocked != nil {
+		return blocked, nil
+	}
 	envelope, err := i.fetchManifest(ctx, v)
 	switch {
 	case errors.Is(err, errNoManifest):
-		return i.firstUse(ctx, &v.Verifier, key, seal.CodeManifestNotFound, err)
+		return i.unsealed(ctx, v, seal.CodeManifestNotFound, err)
 	case errors.Is(err, verify.ErrUnavailable):
-		return v.NotFound(seal.CodeManifestFetchFailed, err), nil // there may be one: no first use stands in for it
+		return i.unsealed(ctx, v, seal.CodeManifestFetchFailed, err) // compared, and no first use: there may be one
 	case err != nil:
 		return nil, err
 	}
@@ -275,7 +274,7 @@ func (i *invocation) verdict(ctx context.Context, v *verifier, key verify.FirstU
 		return nil, err
 	}
 	result := v.Verify(ctx, envelope)
-	i.met(ctx, v, key, result)
+	i.met(ctx, v, result)
 	return result, nil
 }
 

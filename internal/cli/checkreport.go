@@ -139,7 +139,7 @@ func (r *checkRun) line(p *page, c checkedServer, s *checked) {
 	}
 	p.findings("  error", c.Result.Errors)
 	p.failsFor(c.Result)
-	if f := c.Result.FirstUse; f != nil && len(f.Changes) > 0 {
+	if f := c.Result.FirstUse; f != nil && f.Pending != "" {
 		p.words(f)
 		p.line("  to accept: %s", acceptHint(f, r.stateWords()...))
 	}

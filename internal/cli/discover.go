@@ -190,35 +190,30 @@ func (i *invocation) unsealed(ctx context.Context, v *verifier, code seal.Code, 
 	if v.surface == nil {
 		return v.NotFound(code, reason), nil
 	}
-	key := verify.FirstUseKey{Host: ownHost, Server: v.surface.name()}
-	return i.firstUse(ctx, &v.Verifier, key, code, reason)
+	return v.Unsealed(ctx, v.FirstUse, v.FirstUseKey, code, reason), nil
 }
 
-// firstUse is unsealed for a server that a host knows by key.
-func (i *invocation) firstUse(ctx context.Context, v *verify.Verifier, key verify.FirstUseKey, code seal.Code, reason error) (*verify.Result, error) {
+// acquaint gives a verifier what was kept of a server that a host knows by key.
+func (i *invocation) acquaint(v *verifier, key verify.FirstUseKey) error {
 	dir := i.stateDir("tofu")
-	if dir == "" {
-		return v.Unsealed(ctx, nil, key, code, reason), nil
+	if dir == "" || v.surface == nil {
+		return nil
 	}
 	store, err := tofu.Open(dir)
 	if err != nil {
-		return nil, usagef("--memory: %w", err)
+		return usagef("--memory: %w", err)
 	}
-	return v.Unsealed(ctx, store, key, code, reason), nil
+	v.FirstUse, v.FirstUseKey = store, key
+	return nil
 }
 
 // met keeps that a server had a manifest of whom was expected, so that one without
 // is noticed. What keeps it from that says nothing about the server.
-func (i *invocation) met(ctx context.Context, v *verifier, key verify.FirstUseKey, r *verify.Result) {
-	dir := i.stateDir("tofu")
-	if dir == "" || i.str("key") == "local" || v.surface == nil || r.Observed != verify.Live || len(r.Errors) > 0 || r.Publisher == nil || !r.Publisher.Expected {
+func (i *invocation) met(ctx context.Context, v *verifier, r *verify.Result) {
+	if v.FirstUse == nil || i.str("key") == "local" || r.Observed != verify.Live || len(r.Errors) > 0 || r.Publisher == nil || !r.Publisher.Expected {
 		return
 	}
-	store, err := tofu.Open(dir)
-	if err == nil {
-		err = store.Sealed(ctx, key, r.Publisher.Namespace, v.surface.seen, i.Now())
-	}
-	if err != nil {
+	if err := v.FirstUse.Sealed(ctx, v.FirstUseKey, r.Publisher.Namespace, v.surface.seen, i.Now()); err != nil {
 		i.warn("that this server has a manifest cannot be kept: %v", err)
 	}
 }

@@ -135,6 +135,9 @@ func (r *tofuRun) list(ctx context.Context) error {
 		}
 		if e.Pending != nil {
 			p.line("  changed on %s, and nobody has accepted that:", e.Pending.Seen.Format("2006-01-02"))
+			if e.Pending.Restarted {
+				p.line("  it is started in another way than when it was accepted")
+			}
 			p.words(e.Pending.Report)
 			p.line("  to accept: %s", acceptHint(e.Pending.Report, r.stateWords()...))
 		}
@@ -214,8 +217,11 @@ func (r *tofuRun) done(what string, err error) error {
 
 // refused is why the store did not do what it was asked to.
 func (r *tofuRun) refused(err error) error {
-	if errors.Is(err, verify.ErrUnavailable) {
+	switch {
+	case errors.Is(err, verify.ErrUnavailable):
 		return undecidedf("%w", err)
+	case errors.Is(err, tofu.ErrUnshown):
+		return failsf("%w", err).withHint("look at what the server serves (mcp-integrity extract), then accept each such tool by name: --tool NAME")
 	}
 	return failsf("%w", err).withHint("mcp-integrity tofu list")
 }

@@ -27,6 +27,14 @@ func runVerify(ctx context.Context, inv *invocation) error {
 		return err
 	}
 	v.Found = inv.found()
+	if len(inv.args) == 0 && v.surface != nil {
+		if err := inv.acquaint(v, verify.FirstUseKey{Host: ownHost, Server: v.surface.name()}); err != nil {
+			return err
+		}
+	}
+	if blocked := v.Blocked(ctx); blocked != nil {
+		return errors.Join(inv.log(blocked), inv.printResult(blocked))
+	}
 	envelope, err := inv.fetchManifest(ctx, v)
 	var result *verify.Result
 	var wrong *exitError
@@ -40,6 +48,8 @@ func runVerify(ctx context.Context, inv *invocation) error {
 		result = v.NotFound(seal.CodeManifestNotFound, fmt.Errorf("%w: %w", verify.ErrUnavailable, err))
 	case errors.Is(err, errNoManifest):
 		result, storeErr = inv.unsealed(ctx, v, seal.CodeManifestNotFound, err)
+	case errors.Is(err, verify.ErrUnavailable) && len(inv.args) == 0:
+		result, storeErr = inv.unsealed(ctx, v, seal.CodeManifestFetchFailed, err)
 	case errors.Is(err, verify.ErrUnavailable):
 		result = v.NotFound(seal.CodeManifestFetchFailed, err)
 	case err != nil:
@@ -49,9 +59,7 @@ func runVerify(ctx context.Context, inv *invocation) error {
 			return err
 		}
 		result = v.Verify(ctx, envelope)
-		if len(inv.args) == 0 && v.surface != nil {
-			inv.met(ctx, v, verify.FirstUseKey{Host: ownHost, Server: v.surface.name()}, result)
-		}
+		inv.met(ctx, v, result)
 		inv.whatItIs(notManifest(envelope, inv.manifestArgument()))
 	}
 	if storeErr != nil {

@@ -2,7 +2,6 @@ package publish
 
 import (
 	"fmt"
-	"time"
 
 	"github.com/mcp-integrity/seal-action/internal/keys"
 )
@@ -26,7 +25,7 @@ func mergeKeys(standing, ours []byte) ([]byte, error) {
 	changed := false
 	for _, k := range added.Keys {
 		// To take a notice back is not for us, whoever signed it (decision 17).
-		if err := set.Standing(k).Refusal(k.KeyID, time.Time{}); err != nil {
+		if err := set.Standing(k).Withdrawn(k.KeyID); err != nil {
 			return nil, fmt.Errorf("%w: key %q, which signed this release, is revoked there: %w", ErrConflict, k.KeyID, err)
 		}
 		have, ok := set.Find(k.KeyID)
