@@ -156,7 +156,8 @@ func (r *reader) patterns(n *strictyaml.Node, path string) {
 	}
 	check("issuer", wrongIssuer)
 	check("workflow", func(s string) string {
-		if strings.HasPrefix(s, "/") || strings.HasPrefix(s, "./") || isURL(s) || !strings.Contains(s, "/") {
+		inRoot := strings.HasPrefix(s, ".") // as GitLab's .gitlab-ci.yml
+		if strings.HasPrefix(s, "/") || strings.HasPrefix(s, "./") || isURL(s) || !strings.Contains(s, "/") && !inRoot {
 			return "want its path in the repository, such as .github/workflows/release.yml, or OWNER/NAME/PATH of another"
 		}
 		return ""
