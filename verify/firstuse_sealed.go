@@ -63,6 +63,11 @@ func (r *run) firstUse(ctx context.Context) {
 	default:
 		r.result.FirstUse = NewFirstUseReport(r.FirstUseKey, m)
 		m.BlockedTools = nil // they are told
+		if m.Sealed == r.result.Publisher.Namespace {
+			// It has a manifest of that name still. That nobody was told to expect it is
+			// said, and what it serves is compared with what was sealed.
+			m.Sealed = ""
+		}
 		r.met(m)
 	}
 }
