@@ -29,10 +29,12 @@ var commands = []command{
 	{
 		use:   "verify [MANIFEST] [options] [-- SERVER ARG…]",
 		short: "Check a sealed manifest against a server, a snapshot, an artifact, a policy",
-		long: "verify checks the signatures of a manifest (a file, a URL, or a target such as oci://REFERENCE; else\n" +
-			"./mcp-integrity.json, else the server's .well-known), and only then starts the server and compares. The releases\n" +
-			"before it are looked for where it came from, in the directory beside it, and where --previous says. Exit codes:\n" +
-			"0 pass or warning, 1 fail, 2 wrong use, 3 undecided.",
+		long: "verify checks the signatures of a manifest (a file, a URL, or a target such as oci://REFERENCE), and only then\n" +
+			"starts the server and compares. Where none is named it is looked for in this directory, beside the server, where\n" +
+			"the server says, on its host, and in --registry; a server without one is held against what it served when it was\n" +
+			"first met (tofu). Whose it should be is said by --trust, or by --key, --jwks, --namespace, --repo and --workflow.\n" +
+			"The releases before it are looked for where it came from, in the directory beside it, and where --previous says.\n" +
+			"Exit codes: 0 pass or warning, 1 fail, 2 wrong use, 3 undecided.",
 		example: "  mcp-integrity verify mcp-integrity.json --offline --namespace io.github.acme --repo acme/tools \\\n" +
 			"    --workflow .github/workflows/release.yml --ref 'refs/tags/*' --artifact acme-tools-1.2.4.tgz -- node dist/index.js\n" +
 			"  mcp-integrity verify --key publisher.pub.json --namespace io.github.acme -- node dist/index.js\n" +

@@ -114,7 +114,7 @@ var options = []option{
 	{name: "type", help: "what you attest, such as namespace_verified, malware_scan_clean, side_effects_discrepancy_found, code_review_passed, or a word behind a reverse-domain name (default for a publisher: manifest_signed)", on: attesting},
 	{name: "expires-in", kind: duration, help: "how long (a `DURATION`) the attestation holds, such as 90d", on: attesting},
 	{name: "finding", kind: list, help: "a `KEY=VALUE` that is signed with the attestation", on: attesting},
-	{name: "from", help: "the scanner's report, a `file`: SARIF 2.1.0, or the JSON of osv-scanner, trivy or grype; one that found something is never attested as clean", on: attesting},
+	{name: "from", help: "the scanner's report, a `file`: SARIF 2.1.0, or the JSON of osv-scanner, trivy, grype or mcp-scanner; one that found something is never attested as clean", on: attesting},
 	{name: "key", help: "your private key, a JWK `file` (the JWK itself only by input or environment)", on: attesting, aliases: []string{"signing-key"}},
 
 	// Keys and identities.

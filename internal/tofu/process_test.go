@@ -161,16 +161,27 @@ func TestKilled(t *testing.T) {
 		}
 		lines := bufio.NewScanner(out)
 		lines.Scan() // it begins
-		delay := time.Duration(rand.IntN(120_000)) * time.Microsecond
-		timer := time.AfterFunc(delay, func() { cmd.Process.Kill() })
-		for ; lines.Scan(); next++ {
+		// Sometimes at once, sometimes after a few meetings: a busy machine may come to
+		// none before a delay has passed.
+		delay, after := time.Duration(rand.IntN(60_000))*time.Microsecond, len(kept)+round%3
+		var timer *time.Timer
+		for more := true; more; {
+			if len(kept) == after && timer == nil {
+				timer = time.AfterFunc(delay, func() { cmd.Process.Kill() })
+			}
+			if more = lines.Scan(); !more {
+				break
+			}
 			if n, _, _ := strings.Cut(lines.Text(), " "); n != strconv.Itoa(next) {
 				t.Fatalf("round %d, killed after %s: %s", round, delay, lines.Text())
 			}
 			kept = append(kept, next)
+			next++
 		}
 		cmd.Wait()
-		timer.Stop()
+		if timer != nil {
+			timer.Stop()
+		}
 		s := open(t, dir)
 		for _, n := range kept {
 			wantKept(t, s, n)
@@ -180,7 +191,7 @@ func TestKilled(t *testing.T) {
 		}
 		next++ // the one behind it may be there, or not
 	}
-	if len(kept) < 10 {
+	if len(kept) < 3 {
 		t.Errorf("no host came to meet anybody: %d", len(kept))
 	}
 }
