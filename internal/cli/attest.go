@@ -130,6 +130,10 @@ func (r *attestRun) check(ctx context.Context) error {
 	}
 	r.trust = v
 	r.publisher = v.Verify(ctx, alone)
+	if r.resigns() {
+		r.publisher = nil
+		return nil
+	}
 	var why string
 	switch p := r.publisher.Publisher; {
 	case len(r.publisher.Errors) > 0:
@@ -150,6 +154,13 @@ func (r *attestRun) check(ctx context.Context) error {
 	}
 	err = failsf("%s is not attested: its publisher is not verified: %s", r.path, why)
 	return err.(*exitError).withHint("--jwks FILE|URL names the publisher's keys; --namespace io.github.OWNER or --repo OWNER/NAME its identity")
+}
+
+// resigns says that a publisher signs anew what only a revoked key of theirs had
+// signed: the way back that MIS §16.4 leaves.
+func (r *attestRun) resigns() bool {
+	return r.statement.Role == seal.RolePublisher && len(r.publisher.Errors) > 0 &&
+		!slices.ContainsFunc(r.publisher.Errors, func(f verify.Finding) bool { return f.Code != seal.CodeSignatureKeyRevoked })
 }
 
 // publishersOnly is the envelope with the signatures that call themselves the
@@ -291,7 +302,7 @@ func (r *attestRun) replace(ctx context.Context) error {
 			r.replaced = append(r.replaced, s)
 			continue
 		}
-		if n < fresh && s.Role == r.statement.Role && s.Role != seal.RolePublisher && r.isRevoked(ctx, s) {
+		if n < fresh && s.Role == r.statement.Role && r.isRevoked(ctx, s) {
 			r.note("signatures[%d], by keyid %.100q, is left out: its key is revoked, and it would fail every consumer", n, s.KeyID)
 			continue
 		}

@@ -242,7 +242,7 @@ func renderAttest(format string, rep attestReport) ([]byte, error) {
 	}
 	p := &page{}
 	p.line("attested   %s: %s %s", rep.Manifest, string(rep.Role), rep.Type)
-	p.line("payload    %s, unchanged; %d signatures", rep.PayloadDigest, rep.Signatures)
+	p.line("payload    %s, unchanged; %s", rep.PayloadDigest, counted(rep.Signatures, "signature"))
 	for _, s := range rep.Signers {
 		p.line("signed by  %s", strings.TrimPrefix(signerWords(s.KeyID, s.Certificate), "signed by "))
 	}
