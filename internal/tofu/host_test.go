@@ -23,6 +23,7 @@ func (s serving) Observe(context.Context) (verify.Observation, error) {
 func TestHost(t *testing.T) {
 	s := open(t, t.TempDir())
 	seen := served(t, "read=Reads.")
+	seen.Server.Name = sealtest.Manifest(t, seen.Tools...).Server.Name
 	key := sealtest.Key(t, keys.Ed25519, "acme-2026")
 	stranger := sealtest.Key(t, keys.Ed25519, "stranger")
 	list := func(expected bool, manifest func() ([]byte, error)) string {
@@ -40,9 +41,11 @@ func TestHost(t *testing.T) {
 		}
 		return string(d.Action) + " " + d.Reasons[0].Name
 	}
-	by := func(signer seal.Signer) func() ([]byte, error) {
+	by := func(signer seal.Signer, namespace string) func() ([]byte, error) {
 		return func() ([]byte, error) {
-			return sealtest.Marshal(t, sealtest.Seal(t, sealtest.Manifest(t, seen.Tools...), signer)), nil
+			m := sealtest.Manifest(t, seen.Tools...)
+			m.Server.Publisher.Namespace = namespace
+			return sealtest.Marshal(t, sealtest.Seal(t, m, signer)), nil
 		}
 	}
 	none := func() ([]byte, error) { return nil, verify.ErrNoManifest }
@@ -50,15 +53,17 @@ func TestHost(t *testing.T) {
 		name, want string
 		got        func() string
 	}{
-		{"sealed", "allow", func() string { return list(true, by(key)) }},
+		{"sealed", "allow", func() string { return list(true, by(key, sealtest.Namespace)) }},
 		{"without", "deny MANIFEST_ELSEWHERE", func() string { return list(true, none) }},
-		{"by a stranger", "deny MANIFEST_ELSEWHERE", func() string { return list(false, by(stranger)) }},
-		{"sealed again", "allow", func() string { return list(true, by(key)) }},
+		{"by a stranger", "deny MANIFEST_ELSEWHERE", func() string { return list(false, by(stranger, "io.github.evil")) }},
+		// Whoever signs that name when nobody is expected is asked about, and no more.
+		{"in its name", "ask IDENTITY_NOT_EXPECTED", func() string { return list(false, by(stranger, sealtest.Namespace)) }},
+		{"sealed again", "allow", func() string { return list(true, by(key, sealtest.Namespace)) }},
 		{"blocked", "deny TOFU_BLOCKED", func() string {
 			if err := s.Block(t.Context(), alpha); err != nil {
 				t.Fatal(err)
 			}
-			return list(true, by(key))
+			return list(true, by(key, sealtest.Namespace))
 		}},
 	} {
 		if got := step.got(); got != step.want {
