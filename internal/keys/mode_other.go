@@ -2,11 +2,7 @@
 
 package keys
 
-import (
-	"errors"
-	"io/fs"
-	"os"
-)
+import "io/fs"
 
 // checkPrivate has nothing to look at: where modes do not say who may read, a
 // person's configuration directory has an access list of its own.
@@ -14,15 +10,3 @@ func checkPrivate(string, fs.FileMode) error { return nil }
 
 // checkUnshared has nothing to look at, either.
 func checkUnshared(string, fs.FileMode) error { return nil }
-
-func checkPrivateDir(dir string) error {
-	info, err := os.Stat(dir)
-	if err == nil && !info.IsDir() {
-		err = errors.New("want a directory")
-	}
-	return err
-}
-
-// syncDir has nothing to do: a directory cannot be flushed here, and the file
-// system journals a rename.
-func syncDir(string) error { return nil }

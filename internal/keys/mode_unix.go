@@ -3,7 +3,6 @@
 package keys
 
 import (
-	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -34,27 +33,4 @@ func checkUnshared(path string, mode fs.FileMode) error {
 		return fmt.Errorf("mode %04o, want 0600: others can change it (chmod 600 %q, after a look at who did that)", mode.Perm(), path)
 	}
 	return nil
-}
-
-// checkPrivateDir refuses a directory in which others can replace files.
-func checkPrivateDir(dir string) error {
-	info, err := os.Stat(dir)
-	switch {
-	case err != nil:
-		return err
-	case !info.IsDir():
-		return errors.New("want a directory")
-	case info.Mode().Perm()&0o022 != 0:
-		return fmt.Errorf("mode %04o, want 0700: others can replace what is in it (chmod 700 %q)", info.Mode().Perm(), dir)
-	}
-	return nil
-}
-
-// syncDir brings the directory's entries to the disk.
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }

@@ -15,8 +15,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/rogpeppe/go-internal/lockedfile"
-
+	"github.com/mcp-integrity/seal-action/internal/vault"
 	"github.com/mcp-integrity/seal-action/seal"
 )
 
@@ -83,38 +82,16 @@ func (d *Documents) openAlone(ctx context.Context) (store, error) {
 	return d.open(ctx, os.O_RDWR|os.O_CREATE)
 }
 
-// open waits for the lock, alone where the flags ask for writing, until ctx ends
-// or for lockWait. The system's call cannot be interrupted: where it comes too
-// late, the lock is given back.
+// open takes the lock, alone where the flags ask for writing.
 func (d *Documents) open(ctx context.Context, flag int) (store, error) {
-	if err := checkPrivateDir(d.dir); err != nil {
+	if err := vault.CheckDir(d.dir); err != nil {
 		return store{}, d.unusable("", err)
 	}
-	ctx, cancel := context.WithTimeout(ctx, lockWait)
-	defer cancel()
-	type result struct {
-		file *lockedfile.File
-		err  error
+	lock, err := vault.LockFile(ctx, filepath.Join(d.dir, lockName), flag, lockWait)
+	if err != nil {
+		return store{}, d.unusable(lockName, err)
 	}
-	done := make(chan result, 1)
-	go func() {
-		f, err := lockedfile.OpenFile(filepath.Join(d.dir, lockName), flag, 0o600)
-		done <- result{f, err}
-	}()
-	select {
-	case r := <-done:
-		if r.err != nil {
-			return store{}, d.unusable(lockName, r.err)
-		}
-		return store{d, r.file}, nil
-	case <-ctx.Done():
-		go func() {
-			if r := <-done; r.err == nil {
-				r.file.Close()
-			}
-		}()
-		return store{}, d.unusable(lockName, fmt.Errorf("another process holds the lock: %w", ctx.Err()))
-	}
+	return store{d, lock}, nil
 }
 
 // read is [Documents.read] under the lock.
@@ -181,7 +158,7 @@ func (s store) write(source string, kept, next *record) error {
 			return nil
 		}
 	}
-	if err := s.replace(name, data); err != nil {
+	if err := vault.ReplaceFile(s.dir, name, tempName, data); err != nil {
 		return s.unusable(name, err)
 	}
 	return nil
@@ -203,26 +180,4 @@ func (s store) checkRoom() error {
 		return s.unusable("", fmt.Errorf("documents of %d sources are kept there, and no more can be; remove it to begin anew, or use several directories", count))
 	}
 	return nil
-}
-
-// replace makes a file appear at once and whole, and on the disk. The temporary
-// name is ours while we hold the lock: what lies there is of a process that was
-// killed.
-func (s store) replace(name string, data []byte) error {
-	temp := filepath.Join(s.dir, tempName)
-	if err := os.Remove(temp); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	f, err := os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return err
-	}
-	if err = fill(f, data); err == nil {
-		err = os.Rename(temp, filepath.Join(s.dir, name))
-	}
-	if err != nil {
-		os.Remove(temp)
-		return err
-	}
-	return syncDir(s.dir)
 }
