@@ -7,7 +7,8 @@ import (
 	"github.com/mcp-integrity/seal-action/internal/keys"
 )
 
-// Sources is the [Loader] of a trust file on disk.
+// Sources is the [Loader] that these tests have: a trust file on disk, as the command
+// line reads it with its own messages.
 type Sources struct {
 	// Dir is the absolute path of the trust file's directory, from which the
 	// files in it are named.
